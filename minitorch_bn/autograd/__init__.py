@@ -1,0 +1,27 @@
+"""Reverse-mode automatic differentiation: the tape, its nodes, and the backward pass."""
+
+from minitorch_bn.autograd import inplace as _inplace  # noqa: F401 - completes the in-place machinery
+from minitorch_bn.autograd.engine import backward, grad
+from minitorch_bn.autograd.function import Function
+from minitorch_bn.autograd.grad_mode import (
+    enable_grad,
+    inference_mode,
+    is_grad_enabled,
+    is_inference_mode_enabled,
+    no_grad,
+    set_grad_enabled,
+)
+from minitorch_bn.autograd.variable import Variable
+
+__all__ = [
+    "Function",
+    "Variable",
+    "backward",
+    "enable_grad",
+    "grad",
+    "inference_mode",
+    "is_grad_enabled",
+    "is_inference_mode_enabled",
+    "no_grad",
+    "set_grad_enabled",
+]

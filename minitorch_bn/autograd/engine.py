@@ -1,0 +1,247 @@
+"""The backward pass.
+
+A node can only point at nodes older than itself, so running nodes from the youngest to the oldest is a topological
+order: a heap of sequence numbers is all it takes. The loop is flat, so a chain of a million nodes is no problem.
+
+Everything the operators would otherwise repeat is done here once: gradients are added up where paths meet, made to
+fit the value they belong to (broadcasting undone, dtype restored), and dropped where nobody asked for them.
+``create_graph=True`` is one line: it runs the very same rules with recording on.
+"""
+
+from __future__ import annotations
+
+from heapq import heappop, heappush
+from typing import Any
+
+import numpy as np
+
+from minitorch_bn.autograd.grad_mode import mode
+from minitorch_bn.autograd.hooks import call_chain, call_node_hooks, call_tensor_hooks
+from minitorch_bn.autograd.node import AccumulateGrad, Node, accumulate, gradient_edge
+from minitorch_bn.autograd.variable import Variable, wrap
+from minitorch_bn.dtypes import from_numpy_dtype
+
+def run_backward(
+    roots: list[tuple[Node, int]],
+    grads: list[Any],
+    retain_graph: bool,
+    create_graph: bool,
+    captures: dict[tuple[Node, int], Any] | None = None,
+) -> None:
+    """Sends ``grads`` from ``roots`` down the graph.
+
+    ``captures``, if given, maps (node, output_nr) to None: the gradients that arrive there are put in, and only nodes
+    on the way to one of them run. Without it, every leaf accumulates into its ``.grad``.
+    """
+    runs = None if captures is None else _nodes_towards([node for node, _ in roots], {n for n, _ in captures})
+    waiting: dict[int, tuple[Node, list]] = {}  # sequence number -> node, gradients of its outputs so far
+    heap: list[int] = []
+
+    def send(node: Node, output_nr: int, grad: Any) -> None:
+        if runs is not None and node not in runs:
+            return
+        grad = fit(grad, *node.metadata[output_nr])
+        entry = waiting.get(node.sequence_nr)
+        if entry is None:
+            entry = waiting[node.sequence_nr] = (node, [None] * len(node.metadata))
+            heappush(heap, -node.sequence_nr)
+        so_far = entry[1][output_nr]
+        entry[1][output_nr] = grad if so_far is None else so_far + grad
+
+    before = mode.grad
+    mode.grad = create_graph
+    try:
+        for (node, output_nr), grad in zip(roots, grads):
+            send(node, output_nr, grad)
+        while heap:
+            node, node_grads = waiting.pop(-heappop(heap))
+            _call_hooks(node, node_grads)
+            if captures is not None:
+                _capture(node, node_grads, captures)
+                if not runs[node]:  # type: ignore[index]
+                    continue
+            for edge, grad in zip(node.edges, _run(node, node_grads)):
+                if edge is not None and grad is not None:
+                    send(edge[0], edge[1], grad)
+            if not retain_graph:
+                node.release()
+    finally:
+        mode.grad = before
+
+
+def fit(grad: Any, shape: tuple[int, ...], dtype: np.dtype) -> Any:
+    """A gradient has the shape and dtype of its value: sums over what was broadcast, casts to what was promoted."""
+    data = grad._data
+    if data.shape != shape:
+        grad = grad.sum_to_size(shape)
+    if data.dtype != dtype:
+        grad = grad.to(from_numpy_dtype(dtype))
+    return grad
+
+
+def _run(node: Node, grads: list) -> tuple:
+    """The node's own rule, between the hooks registered on the node itself."""
+    if len(grads) > 1 and node.materialize_grads:
+        grads = [_zeros(*meta) if g is None else g for g, meta in zip(grads, node.metadata)]
+    if node._node_pre_hooks is not None:
+        grads = list(call_node_hooks(node._node_pre_hooks, tuple(grads)))
+    results = node.run(grads)
+    if node._node_post_hooks is not None:
+        results = call_node_hooks(node._node_post_hooks, results, tuple(grads))
+    return results
+
+
+def _call_hooks(node: Node, grads: list) -> None:
+    """The hooks of the tensors that are this node's outputs (or of the leaf it accumulates into)."""
+    if node._pre_hooks is not None or node._retained is not None:
+        call_tensor_hooks(node, grads)
+    if type(node) is AccumulateGrad and node.variable._hooks is not None:
+        grads[0] = call_chain(node.variable._hooks, grads[0])
+
+
+def _capture(node: Node, grads: list, captures: dict) -> None:
+    for output_nr, grad in enumerate(grads):
+        if (node, output_nr) in captures:
+            captures[node, output_nr] = grad
+
+
+def _zeros(shape: tuple[int, ...], dtype: np.dtype) -> Any:
+    return wrap(np.zeros(shape, dtype))
+
+
+def _nodes_towards(roots: list[Node], targets: set[Node]) -> dict[Node, bool]:
+    """Every node from which a target can be reached, and whether it has to run (a target at the end does not)."""
+    reachable: dict[int, Node] = {}
+    stack = list(roots)
+    while stack:
+        node = stack.pop()
+        if node.sequence_nr not in reachable:
+            reachable[node.sequence_nr] = node
+            stack.extend(edge[0] for edge in node.edges if edge is not None)
+    runs: dict[Node, bool] = {}
+    for _, node in sorted(reachable.items()):  # oldest first: what a node points at is decided before the node is
+        leads_on = any(edge is not None and edge[0] in runs for edge in node.edges)
+        if leads_on or node in targets:
+            runs[node] = leads_on
+    return runs
+
+
+def backward(
+    tensors: Any,
+    grad_tensors: Any = None,
+    retain_graph: bool | None = None,
+    create_graph: bool = False,
+    grad_variables: Any = None,
+    inputs: Any = None,
+) -> None:
+    """Adds the gradients of ``tensors`` to the ``.grad`` of the leaves they were computed from.
+
+    ``grad_tensors`` are the gradients to start with, of the shapes of ``tensors``; a scalar may go without.
+    ``inputs`` restricts the leaves. The graph is freed on the way unless ``retain_graph`` (default: ``create_graph``).
+
+    >>> import minitorch_bn as torch
+    >>> x = torch.tensor([1.0, 2.0], requires_grad=True)
+    >>> torch.autograd.backward((x * x).sum())
+    >>> x.grad
+    tensor([2., 4.])
+    """
+    if inputs is not None and len(_as_tuple(inputs)) == 0:
+        raise RuntimeError("`inputs` argument to `backward()` cannot be empty.")
+    outputs = _as_tuple(tensors)
+    roots, grads = _starting_points(outputs, grad_tensors if grad_variables is None else grad_variables)
+    retain = create_graph if retain_graph is None else retain_graph
+    if inputs is None:
+        run_backward(roots, grads, retain, create_graph)
+        return
+    variables = _as_tuple(inputs)
+    edges = [_input_edge(v) for v in variables]
+    captures: dict = dict.fromkeys(edges)
+    run_backward(roots, grads, retain, create_graph, captures)
+    for variable, edge in zip(variables, edges):
+        if captures[edge] is not None:
+            accumulate(variable, captures[edge], keep_graph=create_graph)
+
+
+def grad(
+    outputs: Any,
+    inputs: Any,
+    grad_outputs: Any = None,
+    retain_graph: bool | None = None,
+    create_graph: bool = False,
+    only_inputs: bool = True,
+    allow_unused: bool | None = None,
+    is_grads_batched: bool = False,
+    materialize_grads: bool = False,
+) -> tuple:
+    """The gradients of ``outputs`` with respect to ``inputs``, as a tuple; no ``.grad`` is touched.
+
+    An input that was not used raises a RuntimeError, or gives None with ``allow_unused``, zeros with
+    ``materialize_grads``. With ``create_graph`` the results can be differentiated again.
+
+    >>> import minitorch_bn as torch
+    >>> x = torch.tensor(3.0, requires_grad=True)
+    >>> (g,) = torch.autograd.grad(x**3, x, create_graph=True)
+    >>> torch.autograd.grad(g, x)
+    (tensor(18.),)
+    """
+    if is_grads_batched:
+        raise NotImplementedError("is_grads_batched is not supported here: call grad once for each vector")
+    if materialize_grads and allow_unused is False:
+        raise ValueError(
+            "Expected allow_unused to be True or not passed when materialize_grads=True, but got: allow_unused=False."
+        )
+    outs, variables = _as_tuple(outputs), _as_tuple(inputs)
+    roots, grads = _starting_points(outs, grad_outputs)
+    edges = [_input_edge(v) for v in variables]
+    captures: dict = dict.fromkeys(edges)
+    run_backward(roots, grads, create_graph if retain_graph is None else retain_graph, create_graph, captures)
+    results = [captures[edge] for edge in edges]
+    if materialize_grads:
+        results = [_zeros(v._data.shape, v._data.dtype) if g is None else g for g, v in zip(results, variables)]
+    elif not allow_unused and any(g is None for g in results):
+        raise RuntimeError(
+            "One of the differentiated Tensors appears to not have been used in the graph. Set allow_unused=True if "
+            "this is the desired behavior."
+        )
+    return tuple(results)
+
+
+def _as_tuple(value: Any) -> tuple:
+    if isinstance(value, Variable):
+        return (value,)
+    return tuple(value) if value is not None else ()
+
+
+def _input_edge(tensor: Any) -> tuple[Node, int]:
+    if not isinstance(tensor, Variable):
+        raise TypeError(f"inputs can be Tensors or GradientEdges, but got {type(tensor).__name__}")
+    if not tensor.requires_grad:  # type: ignore[attr-defined]
+        raise RuntimeError("One of the differentiated Tensors does not require grad")
+    return gradient_edge(tensor)
+
+
+def _starting_points(outputs: tuple, grad_outputs: Any) -> tuple[list, list]:
+    """The nodes to start from and the gradients to start with; everything is checked before anything runs."""
+    given = _as_tuple(grad_outputs) if grad_outputs is not None else (None,) * len(outputs)
+    if len(given) != len(outputs):
+        raise RuntimeError(f"got {len(outputs)} tensors and {len(given)} gradients")
+    grads = [_starting_gradient(out, g, i) for i, (out, g) in enumerate(zip(outputs, given))]
+    for i, out in enumerate(outputs):
+        if not out.requires_grad:
+            raise RuntimeError(f"element {i} of tensors does not require grad and does not have a grad_fn")
+    return [gradient_edge(out) for out in outputs], grads
+
+
+def _starting_gradient(out: Any, given: Any, i: int) -> Any:
+    if given is None:
+        if out.requires_grad and out.numel() != 1:
+            raise RuntimeError("grad can be implicitly created only for scalar outputs")
+        return wrap(np.ones(out._data.shape, out._data.dtype))
+    if not isinstance(given, Variable):
+        raise TypeError(f"gradients can be either Tensors or None, but got {type(given).__name__}")
+    if given._data.shape != out._data.shape:
+        raise RuntimeError(
+            f"Mismatch in shape: grad_output[{i}] has a shape of {given.shape} and output[{i}] has a shape of "  # type: ignore[attr-defined]
+            f"{out.shape}."
+        )
+    return given

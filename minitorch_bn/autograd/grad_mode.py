@@ -1,0 +1,165 @@
+"""Whether the tape records: one switch per thread, set by contexts that also work as decorators."""
+
+from __future__ import annotations
+
+import functools
+import threading
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+class _Mode(threading.local):
+    """The switches of the running thread; a new thread starts with recording on."""
+
+    grad = True
+    inference = False
+
+
+mode = _Mode()
+
+
+def is_grad_enabled() -> bool:
+    """Whether operations on this thread are recorded.
+
+    >>> import minitorch_bn as torch
+    >>> with torch.no_grad():
+    ...     torch.is_grad_enabled()
+    False
+    """
+    return mode.grad
+
+
+def is_inference_mode_enabled() -> bool:
+    """Whether this thread is inside ``inference_mode``."""
+    return mode.inference
+
+
+class _GradContext:
+    """Base of the contexts: enter sets the switches, exit puts back what was there; decorates functions too."""
+
+    grad = True
+    inference: bool | None = None  # None: leave as it is
+
+    def __enter__(self) -> None:
+        self.__dict__.setdefault("_before", []).append((mode.grad, mode.inference))
+        mode.grad = self.grad
+        if self.inference is not None:
+            mode.inference = self.inference
+
+    def __exit__(self, *exc: object) -> None:
+        mode.grad, mode.inference = self._before.pop()
+
+    def clone(self) -> _GradContext:
+        """A fresh context of the same kind, so that a decorated function may be entered recursively or by threads."""
+        return type(self)()
+
+    def __call__(self, func: Callable) -> Callable:
+        import inspect  # only decorating needs it, and it is slow to import
+
+        if inspect.isgeneratorfunction(func):
+            return self._wrap_generator(func)
+
+        @functools.wraps(func)
+        def wrapped(*args: Any, **kwargs: Any) -> Any:
+            with self.clone():
+                return func(*args, **kwargs)
+
+        return wrapped
+
+    def _wrap_generator(self, func: Callable) -> Callable:
+        """The mode holds inside the generator's own steps only, never in the code that consumes it."""
+
+        @functools.wraps(func)
+        def wrapped(*args: Any, **kwargs: Any) -> Any:
+            generator = func(*args, **kwargs)
+            send, value = generator.send, None
+            while True:
+                try:
+                    with self.clone():
+                        item = send(value)
+                except StopIteration as stop:
+                    return stop.value
+                try:
+                    send, value = generator.send, (yield item)
+                except GeneratorExit:
+                    generator.close()
+                    raise
+                except BaseException as error:  # thrown in by the consumer: hand it to the generator
+                    send, value = generator.throw, error
+
+        return wrapped
+
+
+class _NoArgumentContext(_GradContext):
+    """Contexts that may also be used bare: ``@no_grad`` as well as ``@no_grad()``."""
+
+    def __new__(cls, func: Callable | None = None) -> Any:
+        context = super().__new__(cls)
+        return context if func is None else context(func)
+
+
+class no_grad(_NoArgumentContext):  # noqa: N801 - PyTorch's name
+    """Nothing inside is recorded; results do not require grad.
+
+    >>> import minitorch_bn as torch
+    >>> x = torch.tensor([1.0], requires_grad=True)
+    >>> with torch.no_grad():
+    ...     y = x * 2
+    >>> y.requires_grad
+    False
+    """
+
+    grad = False
+
+
+class enable_grad(_NoArgumentContext):  # noqa: N801
+    """Recording is on inside, also within ``no_grad``."""
+
+    grad = True
+
+
+class set_grad_enabled(_GradContext):  # noqa: N801
+    """Sets recording on or off: at once when called as a function, undone at the end when used as a context.
+
+    >>> import minitorch_bn as torch
+    >>> with torch.set_grad_enabled(False):
+    ...     torch.is_grad_enabled()
+    False
+    """
+
+    def __init__(self, mode: bool) -> None:  # noqa: A002
+        self.grad = bool(mode)
+        self._before = [(_current.grad, _current.inference)]
+        _current.grad = self.grad
+
+    def __enter__(self) -> None:
+        # the state to return to was noted on construction, which already switched
+        _current.grad = self.grad
+
+    def clone(self) -> set_grad_enabled:
+        return type(self)(self.grad)
+
+    def __call__(self, func: Callable) -> Callable:
+        # as a decorator it must not leave the switch thrown at definition time
+        _current.grad = self._before[0][0]
+        return super().__call__(func)
+
+
+class inference_mode(_GradContext):  # noqa: N801
+    """``no_grad`` for pure evaluation; ``inference_mode(False)`` switches recording back on inside."""
+
+    def __new__(cls, mode: Any = True) -> Any:
+        if callable(mode):
+            return cls()(mode)
+        context = super().__new__(cls)
+        context.inference = bool(mode)
+        context.grad = not mode
+        return context
+
+    def clone(self) -> inference_mode:
+        return type(self)(self.inference)
+
+
+_current = mode  # set_grad_enabled's argument shadows the name

@@ -1,0 +1,119 @@
+"""Hooks on tensors and nodes: functions that see, and may replace, gradients on their way."""
+
+from __future__ import annotations
+
+import itertools
+import weakref
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_next_id = itertools.count().__next__
+
+
+class RemovableHandle:
+    """Takes a hook out again: ``handle.remove()``, or at the end of ``with handle:``.
+
+    >>> import minitorch_bn as torch
+    >>> x = torch.tensor([1.0], requires_grad=True)
+    >>> handle = x.register_hook(lambda grad: grad * 10)
+    >>> x.sum().backward(); x.grad
+    tensor([10.])
+    >>> handle.remove(); x.grad = None; x.sum().backward(); x.grad
+    tensor([1.])
+    """
+
+    def __init__(self, hooks: dict) -> None:
+        self._hooks = hooks
+        self.id = _next_id()
+
+    def remove(self) -> None:
+        """Removes the hook; a second call does nothing."""
+        self._hooks.pop(self.id, None)
+
+    def __enter__(self) -> RemovableHandle:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.remove()
+
+
+def add_to(hooks: dict, fn: Callable) -> RemovableHandle:
+    """Puts a hook into a dictionary of hooks, last in order."""
+    handle = RemovableHandle(hooks)
+    hooks[handle.id] = fn
+    return handle
+
+
+def add_hook(owner: Any, attribute: str, fn: Callable) -> RemovableHandle:
+    """Puts a hook into the dictionary ``owner.attribute``, which is made when first needed."""
+    hooks = getattr(owner, attribute)
+    if hooks is None:
+        hooks = {}
+        setattr(owner, attribute, hooks)
+    return add_to(hooks, fn)
+
+
+def register_tensor_hook(tensor: Any, fn: Callable) -> RemovableHandle:
+    """``fn(grad)`` is called when the gradient of ``tensor`` is complete; what it returns, if not None, replaces it."""
+    if not tensor.requires_grad:
+        raise RuntimeError("cannot register a hook on a tensor that doesn't require gradient")
+    node = tensor._node
+    if node is None:
+        return add_hook(tensor, "_hooks", fn)
+    if node._pre_hooks is None:
+        node._pre_hooks = {}
+    return add_to(node._pre_hooks.setdefault(tensor._output_nr, {}), fn)
+
+
+def retain_on(node: Any, output_nr: int, tensor: Any) -> None:
+    """The node stores its output's gradient into ``tensor.grad`` as backward passes."""
+    if node._retained is None:
+        node._retained = {}
+    node._retained[output_nr] = weakref.ref(tensor)
+
+
+def call_tensor_hooks(node: Any, grads: list) -> None:
+    """Runs the hooks of the tensors that are this node's outputs, then stores the gradients they retain."""
+    if node._pre_hooks is not None:
+        for output_nr, hooks in node._pre_hooks.items():
+            if grads[output_nr] is not None:
+                grads[output_nr] = call_chain(hooks, grads[output_nr])
+    if node._retained is not None:
+        for output_nr, reference in node._retained.items():
+            tensor = reference()
+            if tensor is not None and grads[output_nr] is not None:
+                tensor._grad = grads[output_nr]
+
+
+def call_chain(hooks: dict, grad: Any) -> Any:
+    """Each hook sees what the one before it returned."""
+    for fn in tuple(hooks.values()):
+        result = fn(grad)
+        if result is None:
+            continue
+        if type(result) is not type(grad):
+            raise TypeError(f"expected Variable, but hook returned '{type(result).__name__}'")
+        if result.shape != grad.shape:
+            raise RuntimeError(
+                f"hook '{getattr(fn, '__name__', fn)}' has changed the size of value"
+            )
+        grad = result
+    return grad
+
+
+def call_node_hooks(hooks: dict, values: tuple, *others: Any) -> tuple:
+    """Node hooks see all gradients at once and may return a new tuple of them."""
+    for fn in tuple(hooks.values()):
+        result = fn(values, *others)
+        if result is not None:
+            values = result if isinstance(result, tuple) else (result,)
+    return values
+
+
+def call_post_accumulate_hooks(variable: Any) -> None:
+    """After ``variable.grad`` has been added to: an optimizer step can run here."""
+    if variable._post_accumulate_hooks is not None:
+        for fn in tuple(variable._post_accumulate_hooks.values()):
+            fn(variable)

@@ -1,0 +1,349 @@
+"""The nodes of the graph and the contract of an operator.
+
+One rule makes gradients of every order free: ``forward`` sees numpy arrays, ``backward`` sees Tensors. A rule saves
+inputs and outputs of the call, never a float it computed on the way, so that a second derivative finds everything
+that depends on the inputs still connected to them.
+"""
+
+from __future__ import annotations
+
+import itertools
+import threading
+import weakref
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from minitorch_bn.autograd import views
+from minitorch_bn.autograd.grad_mode import mode
+from minitorch_bn.autograd.hooks import add_hook, call_post_accumulate_hooks
+from minitorch_bn.autograd.variable import Variable, wrap, wrap_output
+from minitorch_bn.size import broadcast_shapes
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_next_sequence_number = itertools.count().__next__
+_new = object.__new__
+
+_FREED = (
+    "Trying to backward through the graph a second time (or directly access saved tensors after they have already "
+    "been freed). Saved intermediate values of the graph are freed when you call .backward() or autograd.grad(). "
+    "Specify retain_graph=True if you need to backward through the graph a second time or if you need to access "
+    "saved tensors after calling backward."
+)
+
+
+class Node:
+    """One step of the graph. Its edges lead to older nodes, never to tensors, so nothing it does not need stays alive.
+
+    ``edges``: for each input ``(node, output_nr)``, or None where no gradient goes. ``metadata``: for each output its
+    ``(shape, dtype)``, which every gradient that arrives is made to fit.
+    """
+
+    __slots__ = ("__dict__", "__weakref__", "_saved", "edges", "metadata", "needs_input_grad", "sequence_nr")
+
+    edges: Any
+    metadata: Any
+    needs_input_grad: Sequence[bool]  # for each input, whether its gradient is asked for
+    _pre_hooks: dict | None = None  # output_nr -> hooks of the tensor that is this output
+    _retained: dict | None = None  # output_nr -> weak reference to a tensor that retains its gradient
+    _node_pre_hooks: dict | None = None
+    _node_post_hooks: dict | None = None
+    materialize_grads = True  # missing gradients of some outputs arrive as zeros
+
+    def run(self, grads: list) -> Any:
+        """The gradients of the inputs, from those of the outputs."""
+        raise NotImplementedError
+
+    @property
+    def next_functions(self) -> tuple:
+        """For each input ``(node, output_nr)``, or ``(None, 0)`` where no gradient goes."""
+        return tuple(edge or (None, 0) for edge in self.edges)
+
+    def name(self) -> str:
+        """The node's name as PyTorch prints it."""
+        return type(self).__name__
+
+    def __repr__(self) -> str:
+        return f"<{self.name()} object at {id(self):#x}>"
+
+    def register_hook(self, fn: Any) -> Any:
+        """Calls ``fn(grad_inputs, grad_outputs)`` after this node has run; it may return new grad_inputs."""
+        return add_hook(self, "_node_post_hooks", fn)
+
+    def register_prehook(self, fn: Any) -> Any:
+        """Calls ``fn(grad_outputs)`` before this node runs; it may return new grad_outputs."""
+        return add_hook(self, "_node_pre_hooks", fn)
+
+    # -- saved values ------------------------------------------------------------------------------------------
+
+    def save_for_backward(self, *values: Any) -> None:
+        """Keeps inputs and outputs of this call for ``backward``, which finds them in ``saved_tensors``."""
+        self._saved = values
+
+    def _pack(self, inputs: Sequence, outputs: Sequence, tensors_in: Sequence, tensors_out: Sequence) -> None:
+        """Turns what ``forward`` saved into (array, counter, version, place): no tensor is held, so no cycle arises.
+
+        ``inputs`` and ``outputs`` are the values as ``forward`` saw and returned them, by whose identity the saved
+        ones are recognised. ``place`` tells how ``saved_tensors`` reconnects a value: to input ``place``, or to
+        output ``~place``.
+        """
+        packed: list = []
+        for value in self._saved:
+            if not isinstance(value, (np.ndarray, np.generic, Variable)):
+                packed.append(value)  # Python numbers and None
+                continue
+            for place, known in enumerate(inputs):
+                if known is value:
+                    packed.append(_pack_tensor(tensors_in[place], place))
+                    break
+            else:
+                for place, known in enumerate(outputs):
+                    if known is value:
+                        packed.append(_pack_tensor(tensors_out[place], ~place))
+                        break
+                else:
+                    packed.append(self._pack_constant(value))
+        self._saved = packed
+
+    def _pack_constant(self, value: Any) -> tuple:
+        """Masks, indices: what has no derivative."""
+        if value.dtype.kind in "fV":
+            # A statistic kept as a constant would make the next order of derivative silently wrong.
+            raise RuntimeError(
+                f"{self.name()} saves a floating-point array that is neither an input nor an output of the call: "
+                "compute it again from the saved inputs in backward"
+            )
+        return (value, (0,), 0, None)
+
+    @property
+    def saved_tensors(self) -> tuple:
+        """What ``save_for_backward`` kept, as Tensors that are connected to the graph."""
+        if self._saved is None:
+            raise RuntimeError(_FREED)
+        return tuple(self._unpack(entry) if type(entry) is tuple else entry for entry in self._saved)
+
+    def _unpack(self, entry: tuple) -> Any:
+        data, counter, version, place = entry
+        if counter[0] != version:
+            raise RuntimeError(self._modified_text(data, counter, version, place))
+        if place is None:
+            return wrap(data)
+        edge = (self, ~place) if place < 0 else self.edges[place]
+        if edge is None:
+            return wrap(data)
+        node, output_nr = edge
+        if type(node) is AccumulateGrad and node.variable._data is data:
+            return node.variable
+        return wrap_output(data, node, output_nr, counter)
+
+    def _modified_text(self, data: np.ndarray, counter: Any, version: int, place: int) -> str:
+        from minitorch_bn.dtypes import from_numpy_dtype
+
+        legacy_name = from_numpy_dtype(data.dtype).legacy_name
+        source = (self, ~place) if place < 0 else self.edges[place]
+        origin = ""
+        if source is not None and type(source[0]) is not AccumulateGrad:
+            origin = f", which is output {source[1]} of {source[0].name()},"
+        return (
+            "one of the variables needed for gradient computation has been modified by an inplace operation: "
+            f"[torch.{legacy_name}Tensor {list(data.shape)}]{origin} is at version {counter[0]}; expected version "
+            f"{version} instead. Hint: {self.name()} saved it for its gradient; change a clone() of it, or use the "
+            "operation that returns a new tensor."
+        )
+
+    def release(self) -> None:
+        """Frees what was saved, once backward has passed."""
+        if self._saved:
+            self._saved = None
+
+
+def _pack_tensor(tensor: Any, place: int) -> tuple:
+    counter = tensor._version_counter
+    return (tensor._data, counter, counter[0], place)
+
+
+class AccumulateGrad(Node):
+    """Where a gradient ends: adds it to ``variable.grad``. The leaf knows this node only weakly, so no cycle arises."""
+
+    __slots__ = ("variable",)
+    edges = ()
+    _lock = threading.Lock()  # two threads may run backward into the same leaf
+
+    def __init__(self, variable: Variable) -> None:
+        self.variable = variable
+        self.sequence_nr = _next_sequence_number()
+        self._saved = ()
+
+    @property
+    def metadata(self) -> tuple:  # type: ignore[override]
+        """Asked for when a gradient arrives: ``.data`` may have been replaced since."""
+        data = self.variable._data
+        return ((data.shape, data.dtype),)
+
+    @property
+    def next_functions(self) -> tuple:
+        return ()
+
+    def name(self) -> str:
+        return "torch::autograd::AccumulateGrad"
+
+    def __repr__(self) -> str:
+        return f"<AccumulateGrad object at {id(self):#x}>"
+
+    def run(self, grads: list) -> tuple:
+        with self._lock:
+            accumulate(self.variable, grads[0], keep_graph=mode.grad)
+        call_post_accumulate_hooks(self.variable)
+        return ()
+
+
+def accumulate(variable: Variable, grad: Any, keep_graph: bool) -> None:
+    """``variable.grad += grad``; in place unless the sum itself is to be differentiated (``create_graph``)."""
+    total: Any = variable._grad
+    if total is None:
+        # A copy, since the same array may be on its way to other tensors too.
+        variable._grad = grad if keep_graph else wrap(grad._data.copy())
+    elif keep_graph:
+        variable._grad = total + grad
+    else:
+        np.add(total._data, grad._data, out=total._data)
+        total._version_counter[0] += 1
+
+
+def gradient_edge(tensor: Variable) -> tuple[Node, int]:
+    """Where the gradient of a tensor that requires one goes to."""
+    node = tensor._node
+    if node is not None:
+        return node, tensor._output_nr
+    reference = tensor._accumulator
+    node = reference() if reference is not None else None
+    if node is None:
+        node = AccumulateGrad(tensor)
+        tensor._accumulator = weakref.ref(node)
+    return node, 0
+
+
+def _explain_shapes(arrays: list) -> None:
+    """Where operands do not broadcast, PyTorch's text instead of numpy's."""
+    broadcast_shapes(*(a.shape for a in arrays if isinstance(a, np.ndarray)))
+
+
+class Operator(Node):
+    """A differentiable function of this library. An instance is the node of one call; rules call it ``ctx``.
+
+    Subclasses write ``forward(ctx, *arrays, *options)`` and ``backward(ctx, *grads)``; the last ``options`` arguments
+    are plain values. The engine undoes broadcasting, casts gradients to their input's dtype, drops those nobody asked
+    for and adds up what meets.
+    """
+
+    __slots__ = ()
+    options = 0
+    is_view = False  # the output shares its first input's memory
+
+    def __init_subclass__(cls, name: str | None = None, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        # The class is the node's type, and graph-drawing tools print type(node).__name__.
+        cls.__name__ = name or f"{cls.__qualname__.rpartition('.')[2]}Backward0"
+        if "forward" in cls.__dict__ and not cls.is_view:
+            # inf and nan are values here, as in PyTorch: numpy's warnings stay silent
+            cls.forward = np.errstate(all="ignore")(cls.forward)  # type: ignore[method-assign]
+
+    def forward(ctx, *args: Any) -> Any:
+        """Arrays in, array (or a tuple of arrays) out."""
+        raise NotImplementedError
+
+    def backward(ctx, *grads: Any) -> Any:
+        """Tensors in, Tensors out: one gradient (or None) an input."""
+        raise NotImplementedError
+
+    def run(self, grads: list) -> tuple:
+        result = self.backward(*grads)
+        return result if type(result) is tuple else (result,)
+
+    @classmethod
+    def apply(cls, *args: Any) -> Any:
+        """Runs the operator on Tensors (and plain values), and records it if a gradient may be asked for."""
+        ctx = _new(cls)
+        arrays = ctx._start(args)
+        try:
+            out = ctx.forward(*arrays)
+        except ValueError:
+            _explain_shapes(arrays)
+            raise
+        if type(out) is tuple:
+            result: Any = tuple(map(wrap, out))
+            outputs = result
+        else:
+            result = wrap(out)
+            outputs = (result,)
+        if ctx.edges is not None:
+            ctx._record(outputs)
+            if ctx._saved:
+                ctx._pack(arrays, out if type(out) is tuple else (out,), args, outputs)
+        if cls.is_view:
+            views.attach(ctx, args, outputs)
+        return result
+
+    def _start(ctx, args: tuple) -> list:
+        """Takes the arrays out of the arguments and notes where gradients would go (``edges`` None: nowhere)."""
+        ctx._saved = ()
+        recording = False
+        edges: list = []
+        needs: list[bool] = []
+        arrays = list(args)
+        for i in range(len(args) - ctx.options):
+            arg = args[i]
+            edge = None
+            if isinstance(arg, Variable):
+                arrays[i] = arg._data
+                if arg._view is not None:
+                    views.refresh(arg)
+                if arg._requires_grad and mode.grad:
+                    edge = gradient_edge(arg)
+                    recording = True
+            edges.append(edge)
+            needs.append(edge is not None)
+        ctx.edges = edges if recording else None
+        ctx.needs_input_grad = needs
+        return arrays
+
+    def _record(ctx, outputs: tuple) -> None:
+        """Makes this call the node that its outputs come from."""
+        ctx.sequence_nr = _next_sequence_number()
+        metadata = []
+        for output_nr, output in enumerate(outputs):
+            data = output._data
+            metadata.append((data.shape, data.dtype))
+            if data.dtype.kind in "fV":  # V: numpy's kind for bfloat16
+                output._node = ctx
+                output._output_nr = output_nr
+                output._requires_grad = True
+        ctx.metadata = metadata
+
+    @classmethod
+    def apply_(cls, target: Any, *args: Any) -> Any:
+        """``target <- operator(target, *args)`` in target's own memory; its history goes on from there."""
+        views.check_inplace(target, any(isinstance(a, Variable) and a.requires_grad for a in args))
+        ctx = _new(cls)
+        arrays = ctx._start((target, *args))
+        try:
+            out = ctx.forward(*arrays)
+        except ValueError:
+            _explain_shapes(arrays)
+            raise
+        views.check_fits(target, np.asarray(out))
+        recording = ctx.edges is not None
+        before = wrap(target._data)
+        if recording and any(value is target._data for value in ctx._saved):
+            before._data = target._data.copy()  # the rule needs the values that are about to be overwritten
+        np.copyto(target._data, out, casting="unsafe")
+        target._version_counter[0] += 1
+        if recording:
+            after = wrap(target._data)
+            after._version_counter = target._version_counter
+            ctx._record((after,))
+            ctx._pack(arrays, (out,), (before, *args), (after,))
+            views.rebase(target, ctx)
+        return target

@@ -1,0 +1,1 @@
+"""Arrays in, arrays out: the numerical kernels, which know nothing of tensors or of the tape."""

@@ -1,0 +1,1 @@
+"""Every derivative rule, one family of operators a file."""

@@ -1,0 +1,451 @@
+"""Indexing as PyTorch does it: first the basic part (ints, slices, None, ...) as a view, then index tensors.
+
+numpy treats an int beside an index array as one more index array, which can move dimensions; applying the basic part
+first avoids that. Index tensors and masks copy; their adjoint adds into zeros.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from minitorch_bn.autograd.node import Operator
+from minitorch_bn.autograd.variable import Variable, wrap
+from minitorch_bn.ops._common import canonical_dim, constant, is_number
+
+
+class Slice(Operator):
+    """a[basic index], a view;  da = zeros with g in that place"""
+
+    options = 1
+    is_view = True
+
+    def forward(ctx, a, index):
+        ctx.shape, ctx.index = a.shape, index
+        out = a[index]
+        return out if isinstance(out, np.ndarray) else a[(*index, ...)]  # numpy would copy a single element
+
+    def backward(ctx, g):
+        return SliceScatter.apply(g, ctx.shape, ctx.index)
+
+
+class Select(Slice):
+    """a[int], a view"""
+
+    __slots__ = ()
+
+
+class SliceScatter(Operator, name="SliceBackward0"):
+    """zeros of a shape with a in the place of a basic index: the adjoint of Slice"""
+
+    options = 2
+
+    def forward(ctx, a, shape, index):
+        ctx.index = index
+        out = np.zeros(shape, a.dtype)
+        out[index] = a
+        return out
+
+    def backward(ctx, g):
+        return Slice.apply(g, ctx.index)
+
+
+class Index(Operator):
+    """a[index tensors];  da = zeros with g added in those places"""
+
+    def forward(ctx, a, *index):
+        ctx.save_for_backward(*(i for i in index if isinstance(i, np.ndarray)))
+        ctx.shape, ctx.slots = a.shape, [isinstance(i, np.ndarray) for i in index]
+        return a[index]
+
+    def backward(ctx, g):
+        return (IndexAdd.apply(g, ctx.shape, _Layout(ctx.slots), *ctx.saved_tensors), *(None for _ in ctx.slots))
+
+
+class _Layout:
+    """Where in an index the tensors stand; the other places are full slices."""
+
+    def __init__(self, slots: list[bool]) -> None:
+        self.slots = slots
+
+    def fill(self, tensors: Any) -> tuple:
+        rest = iter(tensors)
+        return tuple(next(rest) if slot else slice(None) for slot in self.slots)
+
+
+class IndexAdd(Operator, name="IndexPutBackward0"):
+    """zeros of a shape with a added in the places of index tensors: the adjoint of Index"""
+
+    def forward(ctx, a, shape, layout, *tensors):
+        ctx.save_for_backward(*tensors)
+        ctx.layout = layout
+        out = np.zeros(shape, a.dtype)
+        np.add.at(out, layout.fill(tensors), a)
+        return out
+
+    def backward(ctx, g):
+        tensors = ctx.saved_tensors
+        return (Index.apply(g, *ctx.layout.fill(tensors)), *(None for _ in range(2 + len(tensors))))
+
+
+class IndexPut(Operator):
+    """a with values put (or added) in the places of index tensors;  da = g, 0 in places that were overwritten"""
+
+    options = 1
+
+    def forward(ctx, a, values, *rest):
+        *index, accumulate = rest
+        index = tuple(index)
+        ctx.save_for_backward(*(i for i in index if isinstance(i, np.ndarray)))
+        ctx.layout, ctx.accumulate = _Layout([isinstance(i, np.ndarray) for i in index]), accumulate
+        out = a.copy()
+        if accumulate:
+            np.add.at(out, index, values)
+        else:
+            out[index] = values
+        return out
+
+    def backward(ctx, g):
+        index = ctx.layout.fill(ctx.saved_tensors)
+        dvalues = Index.apply(g, *index) if ctx.needs_input_grad[1] else None
+        da = g if ctx.accumulate else IndexPut.apply(g, wrap(np.zeros((), g._data.dtype)), *index, False)
+        return (da, dvalues, *(None for _ in index))
+
+
+class Gather(Operator):
+    """out[i][j] = a[index[i][j]][j] along a dimension;  da = g added where it came from"""
+
+    options = 1
+
+    def forward(ctx, a, index, dim):
+        ctx.save_for_backward(index)
+        ctx.dim, ctx.shape = dim, a.shape
+        return a[_grid(index, dim)] if a.ndim and index.ndim else np.broadcast_to(a.reshape(-1)[0], index.shape).copy()
+
+    def backward(ctx, g):
+        (index,) = ctx.saved_tensors
+        return g.new_zeros(ctx.shape).scatter_add(ctx.dim, index, g), None
+
+
+class ScatterAdd(Operator):
+    """a with source added at index along a dimension;  da = g,  dsource = g gathered"""
+
+    options = 1
+
+    def forward(ctx, a, index, source, dim):
+        ctx.save_for_backward(index)
+        ctx.dim = dim
+        out = a.copy()
+        if not a.ndim:
+            return out + source.sum()
+        np.add.at(out, _grid(index, dim), source[tuple(slice(0, n) for n in index.shape)])
+        return out
+
+    def backward(ctx, g):
+        (index,) = ctx.saved_tensors
+        return g, None, Gather.apply(g, index, ctx.dim) if ctx.needs_input_grad[2] else None
+
+
+class Scatter(Operator):
+    """a with source written at index along a dimension;  da = g, 0 where written;  dsource = g gathered"""
+
+    options = 1
+
+    def forward(ctx, a, index, source, dim):
+        ctx.save_for_backward(index)
+        ctx.dim = dim
+        out = a.copy()
+        if not a.ndim:
+            return np.asarray(source).reshape(-1)[0].reshape(())
+        out[_grid(index, dim)] = source[tuple(slice(0, n) for n in index.shape)] if source.ndim else source
+        return out
+
+    def backward(ctx, g):
+        (index,) = ctx.saved_tensors
+        zero = wrap(np.zeros((), g._data.dtype))
+        dsource = Gather.apply(g, index, ctx.dim) if ctx.needs_input_grad[2] else None
+        return Scatter.apply(g, index, zero, ctx.dim), None, dsource
+
+
+def _grid(index: np.ndarray, dim: int) -> tuple:
+    """An index tuple that pairs ``index`` along ``dim`` with the element's own place in every other dimension."""
+    grid = list(np.ogrid[tuple(slice(0, n) for n in index.shape)])
+    grid[dim] = index
+    return tuple(grid)
+
+
+# -- a[...] ------------------------------------------------------------------------------------------------------
+
+
+def _as_index(item: Any) -> Any:
+    """One item of an index in a form the rest understands: int, slice, None, Ellipsis, or an index array."""
+    if item is None or item is Ellipsis or isinstance(item, (slice, bool)):
+        return item
+    if isinstance(item, Variable):
+        data = item._data
+        if data.dtype.kind not in "iub":
+            raise IndexError("tensors used as indices must be long, int, byte or bool tensors")
+        if data.dtype == np.uint8:
+            return data.astype(bool)
+        return int(data) if data.ndim == 0 and data.dtype.kind in "iu" else data
+    if isinstance(item, (list, np.ndarray, range)):
+        data = np.asarray([np.asarray(i._data if isinstance(i, Variable) else i) for i in item]) if isinstance(
+            item, list
+        ) else np.asarray(item)
+        if data.size == 0:
+            data = data.astype(np.int64)
+        if data.dtype.kind not in "iub":
+            raise IndexError("tensors used as indices must be long, int, byte or bool tensors")
+        return data
+    if hasattr(item, "__index__"):
+        return item.__index__()
+    raise TypeError(
+        f"only integers, slices (`:`), ellipsis (`...`), None and long or byte Variables are valid indices (got "
+        f"{type(item).__name__})"
+    )
+
+
+def _plain_slice(item: slice) -> slice:
+    def bound(value: Any) -> Any:
+        return value if value is None else value.__index__()
+
+    step = bound(item.step)
+    if step is not None and step <= 0:
+        raise ValueError("step must be greater than zero")
+    return slice(bound(item.start), bound(item.stop), step)
+
+
+def _dims_of(item: Any) -> int:
+    """How many dimensions of the tensor an item of the index takes up."""
+    if item is None or isinstance(item, bool):
+        return 0
+    return item.ndim if isinstance(item, np.ndarray) and item.dtype.kind == "b" else 1
+
+
+def _resolve_index(a: np.ndarray, index: Any) -> tuple[tuple, tuple | None]:
+    """Splits an index into its basic part and, applied after it, index arrays among full slices (None: no arrays)."""
+    items = [_as_index(i) for i in (index if isinstance(index, tuple) else (index,))]
+    taken = sum(_dims_of(i) for i in items if i is not Ellipsis)
+    if taken > a.ndim:
+        if not a.ndim and not any(isinstance(i, np.ndarray) for i in items):
+            raise IndexError(
+                "invalid index of a 0-dim tensor. Use `tensor.item()` in Python or `tensor.item<T>()` in C++ to "
+                "convert a 0-dim tensor to a number"
+            )
+        raise IndexError(f"too many indices for tensor of dimension {a.ndim}")
+    if sum(i is Ellipsis for i in items) > 1:
+        raise IndexError("an index can only have a single ellipsis ('...')")
+    basic: list = []
+    arrays: list = []
+    dim = 0
+    for item in items:
+        if item is Ellipsis:
+            rest = a.ndim - taken
+            basic += [slice(None)] * rest
+            arrays += [slice(None)] * rest
+            dim += rest
+        elif isinstance(item, bool):
+            basic.append(None)
+            arrays.append(np.array([0] if item else [], np.int64))
+        elif item is None:
+            basic.append(None)
+            arrays.append(slice(None))
+        elif isinstance(item, slice):
+            basic.append(_plain_slice(item))
+            arrays.append(slice(None))
+            dim += 1
+        elif isinstance(item, int):
+            if not -a.shape[dim] <= item < a.shape[dim]:
+                raise IndexError(f"index {item} is out of bounds for dimension {dim} with size {a.shape[dim]}")
+            basic.append(item)
+            dim += 1
+        else:
+            n = _dims_of(item)
+            _check_index_array(item, a.shape, dim, n)
+            basic += [slice(None)] * n
+            arrays.append(item)
+            dim += n
+    advanced = tuple(arrays) if any(isinstance(i, np.ndarray) for i in arrays) else None
+    return tuple(basic), advanced
+
+
+def _check_index_array(item: np.ndarray, shape: tuple[int, ...], dim: int, n: int) -> None:
+    if item.dtype.kind == "b":
+        for k in range(n):
+            if item.shape[k] != shape[dim + k]:
+                raise IndexError(
+                    f"The shape of the mask {list(item.shape)} at index {k} does not match the shape of the indexed "
+                    f"tensor {list(shape)} at index {dim + k}"
+                )
+    elif item.size and not (-shape[dim] <= item.min() and item.max() < shape[dim]):
+        worst = item.min() if item.min() < -shape[dim] else item.max()
+        raise IndexError(f"index {worst} is out of bounds for dimension {dim} with size {shape[dim]}")
+
+
+def _basic(tensor: Any, basic: tuple) -> Any:
+    if all(isinstance(i, slice) and i == slice(None) for i in basic):
+        return tensor if basic or not tensor._data.ndim else Slice.apply(tensor, basic)
+    operator = Select if any(isinstance(i, int) for i in basic) else Slice
+    return operator.apply(tensor, basic)
+
+
+def getitem(input: Any, index: Any) -> Any:
+    """``input[index]``: a view for basic indices, a copy where index tensors or masks take part."""
+    basic, arrays = _resolve_index(input._data, index)
+    if arrays is None:
+        return Select.apply(input, basic) if any(isinstance(i, int) for i in basic) else Slice.apply(input, basic)
+    viewed = _basic(input, basic)
+    _check_together(arrays)
+    return Index.apply(viewed, *_as_tensors(arrays))
+
+
+def _as_tensors(arrays: tuple) -> tuple:
+    return tuple(wrap(i) if isinstance(i, np.ndarray) else i for i in arrays)
+
+
+def _check_together(arrays: tuple) -> None:
+    """Index arrays broadcast against each other; masks count as their lists of positions."""
+    shapes = []
+    for item in arrays:
+        if isinstance(item, np.ndarray):
+            shapes.append((np.count_nonzero(item),) if item.dtype.kind == "b" else item.shape)
+    try:
+        np.broadcast_shapes(*shapes)
+    except ValueError:
+        listed = ", ".join(str(list(s)) for s in shapes)
+        raise IndexError(f"shape mismatch: indexing tensors could not be broadcast together with shapes {listed}") from None
+
+
+def setitem(input: Any, index: Any, value: Any) -> None:
+    """``input[index] = value``, in place, and recorded."""
+    basic, arrays = _resolve_index(input._data, index)
+    if not isinstance(value, Variable):
+        value = _value_like(input, value)
+    target = _basic(input, basic) if basic else input
+    if arrays is None:
+        _check_assignable(value._data.shape, target._data.shape)
+        target.copy_(value.reshape(value._data.shape[-target._data.ndim :]) if value._data.ndim > target._data.ndim else value)
+        return
+    _check_together(arrays)
+    places = np.empty(target._data.shape, bool)[arrays].shape
+    _check_assignable(value._data.shape, places)
+    value = value.to(input.dtype)
+    if value._data.ndim > len(places):
+        value = value.reshape(value._data.shape[value._data.ndim - len(places) :])
+    IndexPut.apply_(target, value, *_as_tensors(arrays), False)
+
+
+def _value_like(input: Any, value: Any) -> Any:
+    if is_number(value) or isinstance(value, np.ndarray):
+        return constant(value, input.dtype)
+    raise TypeError(f"can't assign a {type(value).__name__} to a torch.{input.dtype.legacy_name}Tensor")
+
+
+def _check_assignable(shape: tuple[int, ...], places: tuple[int, ...]) -> None:
+    trimmed = shape
+    while len(trimmed) > len(places) and trimmed[0] == 1:
+        trimmed = trimmed[1:]
+    try:
+        fits = np.broadcast_shapes(trimmed, places) == places
+    except ValueError:
+        fits = False
+    if not fits:
+        raise RuntimeError(
+            f"shape mismatch: value tensor of shape {list(shape)} cannot be broadcast to indexing result of shape "
+            f"{list(places)}"
+        )
+
+
+# -- functions and methods ---------------------------------------------------------------------------------------
+
+
+def select(input: Any, dim: int, index: int) -> Any:
+    """The slice at ``index`` along ``dim``, a view without that dimension."""
+    ndim = input._data.ndim
+    if not ndim:
+        raise IndexError("select() cannot be applied to a 0-dim tensor.")
+    d = canonical_dim(dim, ndim)
+    size = input._data.shape[d]
+    if not -size <= index < size:
+        raise IndexError(
+            f"select(): index {index} out of range for tensor of size {list(input._data.shape)} at dimension {d}"
+        )
+    return Select.apply(input, (slice(None),) * d + (int(index),))
+
+
+def narrow(input: Any, dim: int, start: int, length: int) -> Any:
+    """``length`` elements from ``start`` along ``dim``; a view."""
+    if not input._data.ndim:
+        raise RuntimeError("narrow() cannot be applied to a 0-dim tensor.")
+    d = canonical_dim(dim, input._data.ndim)
+    size = input._data.shape[d]
+    start = int(start)
+    if length < 0:
+        raise RuntimeError("narrow(): length must be non-negative.")
+    if not -size <= start <= size:
+        raise IndexError(
+            f"start out of range (expected to be in range of [{-size}, {size}], but got {start})"
+        )
+    start = start % size if start < 0 else start
+    if start + length > size:
+        raise RuntimeError(f"start ({start}) + length ({length}) exceeds dimension size ({size}).")
+    return Slice.apply(input, (slice(None),) * d + (slice(start, start + length),))
+
+
+def gather(input: Any, dim: int, index: Any) -> Any:
+    """Elements picked along ``dim``: out[i][j] = input[index[i][j]][j] for dim 0. The shape is that of ``index``."""
+    d = canonical_dim(dim, input._data.ndim)
+    _check_index_tensor("gather", input, d, index)
+    return Gather.apply(input, index, d)
+
+
+def scatter_add(input: Any, dim: int, index: Any, src: Any) -> Any:
+    """A copy with ``src`` added at ``index`` along ``dim``: out[index[i][j]][j] += src[i][j] for dim 0."""
+    d = canonical_dim(dim, input._data.ndim)
+    _check_index_tensor("scatter", input, d, index)
+    return ScatterAdd.apply(input, index, src, d)
+
+
+def scatter(input: Any, dim: int, index: Any, src: Any) -> Any:
+    """A copy with ``src`` (a tensor or a number) written at ``index`` along ``dim``."""
+    d = canonical_dim(dim, input._data.ndim)
+    _check_index_tensor("scatter", input, d, index)
+    return Scatter.apply(input, index, constant(src, input.dtype) if is_number(src) else src, d)
+
+
+def _check_index_tensor(name: str, input: Any, dim: int, index: Any) -> None:
+    if index._data.dtype != np.int64:
+        raise RuntimeError(f"{name}(): Expected dtype int64 for index")
+    if index._data.ndim != max(input._data.ndim, index._data.ndim if not input._data.ndim else 0):
+        raise RuntimeError("Index tensor must have the same number of dimensions as input tensor")
+    size = input._data.shape[dim] if input._data.ndim else 1
+    data = index._data
+    if data.size and (data.min() < 0 or data.max() >= size):
+        worst = data.min() if data.min() < 0 else data.max()
+        raise RuntimeError(f"index {worst} is out of bounds for dimension {dim} with size {size}")
+
+
+def index_select(input: Any, dim: int, index: Any) -> Any:
+    """Slices along ``dim`` in the order of a 1-d index tensor; a copy."""
+    d = canonical_dim(dim, input._data.ndim)
+    if index._data.ndim > 1:
+        raise IndexError("index_select(): Index is supposed to be a vector")
+    return getitem(input, (slice(None),) * d + (index.reshape(-1),))
+
+
+def masked_select(input: Any, mask: Any) -> Any:
+    """The elements where the mask is set, in one dimension."""
+    if mask._data.dtype.kind != "b":
+        raise RuntimeError("masked_select: expected BoolTensor for mask")
+    shape = np.broadcast_shapes(input._data.shape, mask._data.shape)
+    return getitem(input.expand(shape), mask.expand(shape))
+
+
+def nonzero(input: Any, *, as_tuple: bool = False) -> Any:
+    """The positions of elements that are not 0: one row each, or with ``as_tuple`` one tensor a dimension."""
+    if as_tuple:
+        return tuple(wrap(i) for i in np.nonzero(np.atleast_1d(input._data)))
+    if not input._data.ndim:
+        return wrap(np.zeros((int(input._data != 0), 0), np.int64))
+    return wrap(np.argwhere(input._data))

@@ -1,0 +1,241 @@
+"""Matrix products."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from minitorch_bn.autograd.node import Operator
+from minitorch_bn.ops._common import operands
+
+
+class Dot(Operator):
+    """sum_i a_i b_i;  da = g b,  db = g a"""
+
+    def forward(ctx, a, b):
+        ctx.save_for_backward(a, b)
+        return np.dot(a, b)
+
+    def backward(ctx, g):
+        a, b = ctx.saved_tensors
+        need_a, need_b = ctx.needs_input_grad
+        return g * b if need_a else None, g * a if need_b else None
+
+
+class Mv(Operator):
+    """A b;  dA = g b^T,  db = A^T g"""
+
+    def forward(ctx, a, b):
+        need_a, need_b = ctx.needs_input_grad
+        ctx.save_for_backward(a if need_b else None, b if need_a else None)
+        return np.matmul(a, b)
+
+    def backward(ctx, g):
+        a, b = ctx.saved_tensors
+        need_a, need_b = ctx.needs_input_grad
+        return g.outer(b) if need_a else None, a.t().mv(g) if need_b else None
+
+
+class Mm(Operator):
+    """A B, for matrices or batches of them;  dA = g B^T,  dB = A^T g"""
+
+    def forward(ctx, a, b):
+        need_a, need_b = ctx.needs_input_grad
+        ctx.save_for_backward(a if need_b else None, b if need_a else None)
+        return np.matmul(a, b)
+
+    def backward(ctx, g):
+        a, b = ctx.saved_tensors
+        need_a, need_b = ctx.needs_input_grad
+        return g.matmul(b.mT) if need_a else None, a.mT.matmul(g) if need_b else None
+
+
+class Bmm(Mm):
+    """A B for batches of matrices, with broadcasting over the batch"""
+
+    __slots__ = ()
+
+
+class Linear(Operator, name="AddmmBackward0"):
+    """x W^T + b over the last dimension of x;  dx = g W,  dW = g^T x,  db = sum g"""
+
+    def forward(ctx, x, weight, bias):
+        need_x, need_weight, _ = ctx.needs_input_grad
+        ctx.save_for_backward(x if need_weight else None, weight if need_x else None)
+        y = np.matmul(x, weight.T)
+        if bias is not None:
+            y += bias
+        return y
+
+    def backward(ctx, g):
+        x, weight = ctx.saved_tensors
+        need_x, need_weight, need_bias = ctx.needs_input_grad
+        rows = g if g.ndim == 2 else g.reshape(-1, g.shape[-1])  # (..., out) -> (rows, out)
+        dx = g.matmul(weight) if need_x else None
+        dweight = rows.t().mm(x if x.ndim == 2 else x.reshape(-1, x.shape[-1])) if need_weight else None
+        return dx, dweight, rows.sum(0) if need_bias else None
+
+
+# -- functions and methods ---------------------------------------------------------------------------------------
+
+
+def _agreed(a: Any, b: Any) -> tuple:
+    """Products do not promote: both operands must have one dtype, as in PyTorch."""
+    if a._data.dtype != b._data.dtype:
+        raise RuntimeError(
+            f"expected m1 and m2 to have the same dtype, but got: {_c_name(a)} != {_c_name(b)}"
+        )
+    return a, b
+
+
+def _c_name(a: Any) -> str:
+    """The C++ name of a dtype, which PyTorch's texts use here."""
+    names = {"float32": "float", "float64": "double", "float16": "c10::Half", "bfloat16": "c10::BFloat16"}
+    names.update({"int64": "long", "int32": "int", "int16": "short", "int8": "signed char", "uint8": "unsigned char"})
+    return names.get(a.dtype.name, "bool")
+
+
+def dot(input: Any, tensor: Any) -> Any:
+    """The inner product of two 1-d tensors."""
+    a, b = input, tensor
+    if a._data.ndim != 1 or b._data.ndim != 1:
+        raise RuntimeError(f"1D tensors expected, but got {a._data.ndim}D and {b._data.ndim}D tensors")
+    if a._data.dtype != b._data.dtype:
+        raise RuntimeError(
+            "dot : expected both vectors to have same dtype, but found "
+            f"{a.dtype.legacy_name} and {b.dtype.legacy_name}"
+        )
+    if a._data.shape != b._data.shape:
+        raise RuntimeError(
+            f"inconsistent tensor size, expected tensor {list(a._data.shape)} and src {list(b._data.shape)} to have "
+            f"the same number of elements, but got {a._data.size} and {b._data.size} elements respectively"
+        )
+    return Dot.apply(a, b)
+
+
+def mv(input: Any, vec: Any) -> Any:
+    """A matrix times a vector."""
+    a, b = input, vec
+    if a._data.ndim != 2 or b._data.ndim != 1:
+        raise RuntimeError(f"vector + matrix @ vector expected, got 1, {a._data.ndim}, {b._data.ndim}")
+    if a._data.shape[1] != b._data.shape[0]:
+        rows, columns = a._data.shape
+        raise RuntimeError(f"size mismatch, got input ({rows}), mat ({rows}x{columns}), vec ({b._data.shape[0]})")
+    return Mv.apply(*_agreed(a, b))
+
+
+def mm(input: Any, mat2: Any) -> Any:
+    """A matrix times a matrix."""
+    a, b = input, mat2
+    if a._data.ndim != 2:
+        raise RuntimeError("self must be a matrix")
+    if b._data.ndim != 2:
+        raise RuntimeError("mat2 must be a matrix")
+    if a._data.shape[1] != b._data.shape[0]:
+        raise RuntimeError(_shapes_text(a._data.shape, b._data.shape))
+    return Mm.apply(*_agreed(a, b))
+
+
+def _shapes_text(a: tuple[int, ...], b: tuple[int, ...]) -> str:
+    return f"mat1 and mat2 shapes cannot be multiplied ({a[0]}x{a[1]} and {b[0]}x{b[1]})"
+
+
+def bmm(input: Any, mat2: Any) -> Any:
+    """Matrices times matrices: (B, n, k) and (B, k, m) give (B, n, m)."""
+    a, b = input, mat2
+    if a._data.ndim != 3 or b._data.ndim != 3:
+        raise RuntimeError("batch1 must be a 3D tensor" if a._data.ndim != 3 else "batch2 must be a 3D tensor")
+    (batch, _, k), other = a._data.shape, b._data.shape
+    if other[:2] != (batch, k):
+        raise RuntimeError(
+            f"Expected size for first two dimensions of batch2 tensor to be: [{batch}, {k}] but got: "
+            f"[{other[0]}, {other[1]}]."
+        )
+    return Bmm.apply(*_agreed(a, b))
+
+
+def matmul(input: Any, other: Any) -> Any:
+    """The matrix product; 1-d tensors count as a row or a column, leading dimensions are batches and broadcast.
+
+    >>> import minitorch_bn as torch
+    >>> torch.ones(2, 3) @ torch.ones(3)
+    tensor([3., 3.])
+    """
+    a, b = input, other
+    m, n = a._data.ndim, b._data.ndim
+    if m == 2 and n == 2:
+        return mm(a, b)
+    if m == 0 or n == 0:
+        raise RuntimeError(
+            f"both arguments to matmul need to be at least 1D, but they are {m}D and {n}D"
+        )
+    if m == 1 and n == 1:
+        return dot(a, b)
+    if m == 2 and n == 1:
+        return mv(a, b)
+    if m == 1:
+        return matmul(a.unsqueeze(0), b).squeeze(-2)
+    if n == 1:
+        return matmul(a, b.unsqueeze(1)).squeeze(-1)
+    if a._data.shape[-1] != b._data.shape[-2]:
+        rows = a._data.size // max(a._data.shape[-1], 1)
+        if n == 2:
+            raise RuntimeError(_shapes_text((rows, a._data.shape[-1]), b._data.shape))
+        raise RuntimeError(
+            f"Expected size for first two dimensions of batch2 tensor to be: [{b._data.shape[0]}, {a._data.shape[-1]}] "
+            f"but got: [{b._data.shape[0]}, {b._data.shape[-2]}]."
+        )
+    return Bmm.apply(*_agreed(a, b))
+
+
+def outer(input: Any, vec2: Any) -> Any:
+    """All products of two vectors: out[i][j] = input[i] * vec2[j]."""
+    for name, x in (("self", input), ("vec2", vec2)):
+        if x._data.ndim != 1:
+            raise RuntimeError(f"outer: Expected 1-D argument {name}, but got {x._data.ndim}-D")
+    a, b = operands(input, vec2)
+    return a.reshape(-1, 1) * b
+
+
+def addmm(input: Any, mat1: Any, mat2: Any, *, beta: float = 1, alpha: float = 1) -> Any:
+    """beta * input + alpha * mat1 @ mat2."""
+    product = mm(mat1, mat2)
+    return (input if beta == 1 else input * beta) + (product if alpha == 1 else product * alpha)
+
+
+def baddbmm(input: Any, batch1: Any, batch2: Any, *, beta: float = 1, alpha: float = 1) -> Any:
+    """beta * input + alpha * batch1 @ batch2, for batches."""
+    product = bmm(batch1, batch2)
+    return (input if beta == 1 else input * beta) + (product if alpha == 1 else product * alpha)
+
+
+def linear(input: Any, weight: Any, bias: Any = None) -> Any:
+    """input @ weight.T + bias: (..., in) with a weight (out, in) gives (..., out).
+
+    >>> import minitorch_bn as torch
+    >>> torch.nn.functional.linear(torch.ones(1, 3), torch.ones(2, 3))
+    tensor([[3., 3.]])
+    """
+    x, w = input._data, weight._data
+    if w.ndim != 2 or x.ndim < 2 or (bias is not None and bias._data.ndim != 1):
+        product = matmul(input, weight.t())
+        return product if bias is None else product + bias
+    if x.shape[-1] != w.shape[1]:
+        raise RuntimeError(_shapes_text((x.size // max(x.shape[-1], 1), x.shape[-1]), w.T.shape))
+    for other in (weight,) if bias is None else (weight, bias):
+        _check_linear_dtype(input, other)
+    if bias is not None and bias._data.shape[0] not in (1, w.shape[0]):
+        raise RuntimeError(
+            f"The expanded size of the tensor ({w.shape[0]}) must match the existing size ({bias._data.shape[0]}) at "
+            f"non-singleton dimension 1.  Target sizes: [{x.shape[0]}, {w.shape[0]}].  Tensor sizes: "
+            f"[{bias._data.shape[0]}]"
+        )
+    return Linear.apply(input, weight, bias)
+
+
+def _check_linear_dtype(input: Any, other: Any) -> None:
+    if input._data.dtype != other._data.dtype:
+        raise RuntimeError(
+            f"mat1 and mat2 must have the same dtype, but got {input.dtype.legacy_name} and {other.dtype.legacy_name}"
+        )

@@ -1,0 +1,607 @@
+"""Sums, means, variances, extremes and everything else that folds dimensions away."""
+
+from __future__ import annotations
+
+import builtins
+from typing import Any
+
+import numpy as np
+
+from minitorch_bn import dtypes
+from minitorch_bn.autograd.node import Operator
+from minitorch_bn.autograd.variable import wrap
+from minitorch_bn.ops._common import canonical_dim, canonical_dims, floating, restore_dims
+
+
+class Sum(Operator):
+    """sum a;  da = g, spread over what was summed"""
+
+    options = 2
+
+    def forward(ctx, a, dims, keepdim):
+        ctx.shape, ctx.dims, ctx.keepdim = a.shape, dims, keepdim
+        return np.add.reduce(a, axis=dims, keepdims=keepdim, dtype=None if a.dtype.kind == "f" else a.dtype)
+
+    def backward(ctx, g):
+        return restore_dims(g, ctx.shape, ctx.dims, ctx.keepdim).expand(ctx.shape)
+
+
+class SumDim(Sum, name="SumBackward1"):
+    """sum a over some dimensions"""
+
+    __slots__ = ()
+
+
+class Mean(Operator):
+    """sum a / n, added up in float64;  da = g / n, spread"""
+
+    options = 2
+
+    def forward(ctx, a, dims, keepdim):
+        ctx.shape, ctx.dims, ctx.keepdim = a.shape, dims, keepdim
+        return a.mean(axis=dims, keepdims=keepdim, dtype=np.float64).astype(a.dtype)
+
+    def backward(ctx, g):
+        n = _count(ctx.shape, ctx.dims)
+        return restore_dims(g, ctx.shape, ctx.dims, ctx.keepdim).expand(ctx.shape) / n
+
+
+class MeanDim(Mean, name="MeanBackward1"):
+    """sum a / n over some dimensions"""
+
+    __slots__ = ()
+
+
+class Var(Operator):
+    """sum (a - mean a)^2 / (n - correction);  da = 2 g (a - mean a) / (n - correction)"""
+
+    options = 3
+
+    def forward(ctx, a, dims, correction, keepdim):
+        ctx.save_for_backward(a)
+        ctx.dims, ctx.correction, ctx.keepdim = dims, correction, keepdim
+        return _variance(a, dims, correction, keepdim).astype(a.dtype)
+
+    def backward(ctx, g):
+        (a,) = ctx.saved_tensors
+        degrees = builtins.max(_count(a.shape, ctx.dims) - ctx.correction, 0)
+        scale = 2 / degrees if degrees else float("nan")
+        g = restore_dims(g, a.shape, ctx.dims, ctx.keepdim)
+        return g * scale * (a - mean(a, ctx.dims, keepdim=True)) if ctx.dims or not a.ndim else g * a * scale
+
+
+class Std(Operator):
+    """sqrt(var a);  da = g (a - mean a) / ((n - correction) y), and 0 where y = 0"""
+
+    options = 3
+
+    def forward(ctx, a, dims, correction, keepdim):
+        y = np.sqrt(_variance(a, dims, correction, keepdim)).astype(a.dtype)
+        ctx.save_for_backward(a, y)
+        ctx.dims, ctx.correction, ctx.keepdim = dims, correction, keepdim
+        return y
+
+    def backward(ctx, g):
+        a, y = ctx.saved_tensors
+        degrees = builtins.max(_count(a.shape, ctx.dims) - ctx.correction, 0)
+        g = (g / (y * degrees)).masked_fill(y == 0, 0)
+        return restore_dims(g, a.shape, ctx.dims, ctx.keepdim) * (a - mean(a, ctx.dims, keepdim=True))
+
+
+def _count(shape: tuple[int, ...], dims: tuple[int, ...]) -> int:
+    """How many elements go into each result."""
+    n = 1
+    for d in dims:
+        n *= shape[d]
+    return n
+
+
+def _variance(a: np.ndarray, dims: tuple[int, ...], correction: float, keepdim: bool) -> np.ndarray:
+    """In float64 and centred first: any offset costs nothing."""
+    centred = a - a.mean(axis=dims, keepdims=True, dtype=np.float64)
+    squares = np.square(centred).sum(axis=dims, keepdims=keepdim)
+    return np.true_divide(squares, builtins.max(_count(a.shape, dims) - correction, 0))
+
+
+class Prod(Operator):
+    """product of a;  da_i = g times the product of the others (right also where some are 0)"""
+
+    options = 2
+
+    def forward(ctx, a, dims, keepdim):
+        ctx.save_for_backward(a)
+        ctx.dims, ctx.keepdim = dims, keepdim
+        return np.multiply.reduce(a, axis=dims, keepdims=keepdim, dtype=a.dtype)
+
+    def backward(ctx, g):
+        (a,) = ctx.saved_tensors
+        g = restore_dims(g, a.shape, ctx.dims, ctx.keepdim)
+        if len(ctx.dims) == 1:
+            return g * _product_of_others(a, ctx.dims[0])
+        flat = a.reshape(-1)
+        return (g * _product_of_others(flat, 0).reshape(a.shape)) if a.ndim else g
+
+
+def _product_of_others(a: Any, dim: int) -> Any:
+    """For each element the product of all others along dim: those before it times those after it."""
+    ones = a.narrow(dim, 0, 1) * 0 + 1 if a.shape[dim] else a
+    before = ones.cat([ones, a.narrow(dim, 0, a.shape[dim] - 1)], dim).cumprod(dim) if a.shape[dim] else a
+    flipped = a.flip(dim)
+    after = ones.cat([ones, flipped.narrow(dim, 0, a.shape[dim] - 1)], dim).cumprod(dim).flip(dim) if a.shape[dim] else a
+    return before * after
+
+
+class CumSum(Operator, name="CumsumBackward0"):
+    """running sums along a dimension;  da = running sums of g from the end"""
+
+    options = 1
+
+    def forward(ctx, a, dim):
+        ctx.dim = dim
+        return np.add.accumulate(a, axis=dim, dtype=a.dtype) if a.ndim else a.copy()
+
+    def backward(ctx, g):
+        return g.flip(ctx.dim).cumsum(ctx.dim).flip(ctx.dim) if g.ndim else g
+
+
+class CumProd(Operator, name="CumprodBackward0"):
+    """running products y along a dimension;  da_i = sum over k >= i of g_k y_k / a_i, without dividing by a zero"""
+
+    options = 1
+
+    def forward(ctx, a, dim):
+        ctx.save_for_backward(a)
+        ctx.dim = dim
+        return np.multiply.accumulate(a, axis=dim, dtype=a.dtype) if a.ndim else a.copy()
+
+    def backward(ctx, g):
+        (a,) = ctx.saved_tensors
+        dim = ctx.dim
+        if not a.ndim:
+            return g
+        # da_i = (product before i) * s_i,  s_i = g_i + a_(i+1) s_(i+1): no division, so zeros are harmless
+        n = a.shape[dim]
+        parts_g, parts_a = g.unbind(dim), a.unbind(dim)
+        tails: list = [None] * n
+        for i in reversed(range(n)):
+            tails[i] = parts_g[i] if i == n - 1 else parts_g[i] + parts_a[i + 1] * tails[i + 1]
+        grads, before = [], None
+        for i in range(n):
+            grads.append(tails[i] if before is None else before * tails[i])
+            before = parts_a[i] if before is None else before * parts_a[i]
+        return grads[0].stack(grads, dim) if n else g
+
+
+class Extreme(Operator, name="MaxBackward1"):
+    """the largest element of all;  the gradient is shared evenly among those that equal it"""
+
+    options = 3
+
+    def forward(ctx, a, ufunc, dims, keepdim):
+        y = ufunc.reduce(a, axis=dims, keepdims=keepdim)
+        ctx.save_for_backward(a, y)
+        ctx.dims, ctx.keepdim = dims, keepdim
+        return y
+
+    def backward(ctx, g):
+        a, y = ctx.saved_tensors
+        y, g = (restore_dims(t, a.shape, ctx.dims, ctx.keepdim) for t in (y, g))
+        hits = (a == y) | (a.isnan() & y.isnan())
+        count = wrap(hits._data.sum(axis=ctx.dims, keepdims=True).astype(a._data.dtype))
+        return (g / count).expand(a.shape).masked_fill(~hits, 0)
+
+
+class MinAll(Extreme, name="MinBackward1"):
+    """the smallest element of all"""
+
+    __slots__ = ()
+
+
+class Amax(Extreme, name="AmaxBackward0"):
+    """the largest elements along dimensions"""
+
+    __slots__ = ()
+
+
+class Amin(Extreme, name="AminBackward0"):
+    """the smallest elements along dimensions"""
+
+    __slots__ = ()
+
+
+class MaxDim(Operator, name="MaxBackward0"):
+    """the largest element along a dimension, and its index;  the gradient goes to that one"""
+
+    options = 3
+
+    def forward(ctx, a, find, dim, keepdim):
+        indices = find(a, dim)  # keeps the dimension
+        ctx.save_for_backward(indices)
+        ctx.dim, ctx.keepdim, ctx.size = dim, keepdim, a.shape
+        values = np.take_along_axis(a, indices, dim) if a.ndim else a.copy()
+        if not keepdim and a.ndim:
+            return values.squeeze(dim), indices.squeeze(dim)
+        return values, indices
+
+    def backward(ctx, g, _):
+        (indices,) = ctx.saved_tensors
+        if not ctx.size:
+            return g
+        if not ctx.keepdim:
+            g = g.unsqueeze(ctx.dim)
+        return g.new_zeros(ctx.size).scatter_add(ctx.dim, indices, g)
+
+
+class MinDim(MaxDim, name="MinBackward0"):
+    """the smallest element along a dimension, and its index"""
+
+    __slots__ = ()
+
+
+def _first_extreme(arg: Any) -> Any:
+    def find(a: np.ndarray, dim: int) -> np.ndarray:
+        return np.asarray(arg(a, axis=dim if a.ndim else None, keepdims=bool(a.ndim)), np.int64)
+
+    return find
+
+
+_argmax, _argmin = _first_extreme(np.argmax), _first_extreme(np.argmin)  # the first NaN wins, as in PyTorch
+
+
+class LogSumExp(Operator, name="LogsumexpBackward0"):
+    """log sum e^a without overflow;  da = g e^(a - y)"""
+
+    options = 2
+
+    def forward(ctx, a, dims, keepdim):
+        top = a.max(axis=dims, keepdims=True) if a.size else np.zeros((), a.dtype)
+        top = np.where(np.isfinite(top), top, top.dtype.type(0))
+        y = np.log(np.exp(a - top).sum(axis=dims, keepdims=True)) + top
+        y = y if keepdim else y.reshape([n for i, n in enumerate(y.shape) if i not in dims])
+        ctx.save_for_backward(a, y)
+        ctx.dims, ctx.keepdim = dims, keepdim
+        return y
+
+    def backward(ctx, g):
+        a, y = ctx.saved_tensors
+        g, y = (restore_dims(t, a.shape, ctx.dims, ctx.keepdim) for t in (g, y))
+        return g * (a - y).exp()
+
+
+class Softmax(Operator):
+    """y = e^a / sum e^a;  da = y (g - sum g y)"""
+
+    options = 1
+
+    def forward(ctx, a, dim):
+        y = _shifted_exp(a, dim)
+        y /= y.sum(axis=dim, keepdims=True) if a.ndim else y
+        ctx.save_for_backward(y)
+        ctx.dim = dim
+        return y
+
+    def backward(ctx, g):
+        (y,) = ctx.saved_tensors
+        gy = g * y
+        return gy - y * gy.sum(ctx.dim, keepdim=True)
+
+
+class LogSoftmax(Operator):
+    """y = a - log sum e^a;  da = g - e^y sum g"""
+
+    options = 1
+
+    def forward(ctx, a, dim):
+        if not a.ndim:
+            y = a * 0
+        else:
+            shifted = a - _top(a, dim)
+            y = shifted - np.log(np.exp(shifted).sum(axis=dim, keepdims=True))
+        ctx.save_for_backward(y)
+        ctx.dim = dim
+        return y
+
+    def backward(ctx, g):
+        (y,) = ctx.saved_tensors
+        return g - y.exp() * g.sum(ctx.dim, keepdim=True)
+
+
+def _top(a: np.ndarray, dim: int) -> np.ndarray:
+    return a.max(axis=dim, keepdims=True) if a.shape[dim] else np.zeros((), a.dtype)
+
+
+def _shifted_exp(a: np.ndarray, dim: int) -> np.ndarray:
+    return np.exp(a - _top(a, dim)) if a.ndim else np.ones_like(a)
+
+
+class Norm(Operator, name="LinalgVectorNormBackward0"):
+    """(sum |a|^p)^(1/p);  da = g sign(a) (|a| / y)^(p-1), and 0 where y = 0"""
+
+    options = 3
+
+    def forward(ctx, a, p, dims, keepdim):
+        magnitudes = np.absolute(a.astype(np.float64))
+        if p == 0:
+            y = (magnitudes != 0).sum(axis=dims, keepdims=keepdim)
+        elif p == 2:
+            y = np.sqrt(np.square(magnitudes).sum(axis=dims, keepdims=keepdim))
+        elif p in (np.inf, -np.inf):
+            y = (np.max if p > 0 else np.min)(magnitudes, axis=dims, keepdims=keepdim)
+        else:
+            y = np.power(magnitudes, p).sum(axis=dims, keepdims=keepdim) ** (1 / p)
+        y = np.asarray(y).astype(a.dtype)
+        ctx.save_for_backward(a, y)
+        ctx.p, ctx.dims, ctx.keepdim = p, dims, keepdim
+        return y
+
+    def backward(ctx, g):
+        a, y = ctx.saved_tensors
+        g, y = (restore_dims(t, a.shape, ctx.dims, ctx.keepdim) for t in (g, y))
+        p = ctx.p
+        if p == 0:
+            return g * a * 0
+        if p == 1:
+            return g * a.sign()
+        if p == 2:
+            return a * (g / y).masked_fill(y == 0, 0)
+        if p in (np.inf, -np.inf):
+            hits = a.abs() == y
+            count = wrap(hits._data.sum(axis=ctx.dims, keepdims=True).astype(a._data.dtype))
+            return (a.sign() * (g / count)).masked_fill(~hits, 0)
+        ratio = (a.abs() / y) ** (p - 1)
+        return (g * a.sign() * ratio).masked_fill((y == 0) | (a == 0), 0)
+
+
+# -- functions and methods ---------------------------------------------------------------------------------------
+
+
+def _accumulation_input(input: Any, dtype: dtypes.dtype | None) -> Any:
+    """Sums and products of integers and booleans are int64."""
+    if dtype is not None:
+        return input.to(dtype)
+    return input.to(dtypes.int64) if input._data.dtype.kind in "iub" else input
+
+
+def sum(input: Any, dim: Any = None, keepdim: bool = False, *, dtype: dtypes.dtype | None = None) -> Any:
+    """The sum over ``dim`` (an int, a tuple, or everything); integers add up in int64.
+
+    >>> import minitorch_bn as torch
+    >>> torch.ones(2, 3).sum(0)
+    tensor([2., 2., 2.])
+    """
+    a = _accumulation_input(input, dtype)
+    operator = Sum if dim is None else SumDim
+    return operator.apply(a, canonical_dims(dim, a._data.ndim), keepdim)
+
+
+def mean(input: Any, dim: Any = None, keepdim: bool = False, *, dtype: dtypes.dtype | None = None) -> Any:
+    """The mean over ``dim`` (an int, a tuple, or everything); integers are refused, as in PyTorch."""
+    a = input if dtype is None else input.to(dtype)
+    if a._data.dtype.kind in "iub":
+        raise RuntimeError(
+            f"mean(): could not infer output dtype. Input dtype must be either a floating point or complex dtype. "
+            f"Got: {a.dtype.legacy_name}"
+        )
+    operator = Mean if dim is None else MeanDim
+    return operator.apply(a, canonical_dims(dim, a._data.ndim), keepdim)
+
+
+def _variance_arguments(name: str, input: Any, dim: Any, unbiased: Any, correction: Any) -> tuple:
+    if isinstance(dim, bool):  # var(True): the only argument is unbiased
+        dim, unbiased = None, dim
+    if correction is None:
+        correction = 1 if unbiased is None or unbiased else 0
+    if input._data.dtype.kind in "iub":
+        raise RuntimeError(f"{name} only support floating point and complex dtypes")
+    return canonical_dims(dim, input._data.ndim), correction
+
+
+def var(
+    input: Any, dim: Any = None, unbiased: bool | None = None, keepdim: bool = False, *, correction: float | None = None
+) -> Any:
+    """The variance over ``dim``: squared deviations divided by n - correction (default 1: the unbiased estimate).
+
+    >>> import minitorch_bn as torch
+    >>> x = torch.tensor([1.0, 2.0, 3.0, 4.0])
+    >>> x.var(), x.var(correction=0)
+    (tensor(1.6667), tensor(1.2500))
+    """
+    dims, correction = _variance_arguments("std and var", input, dim, unbiased, correction)
+    return Var.apply(input, dims, correction, keepdim)
+
+
+def std(
+    input: Any, dim: Any = None, unbiased: bool | None = None, keepdim: bool = False, *, correction: float | None = None
+) -> Any:
+    """The standard deviation over ``dim``: the root of ``var``."""
+    dims, correction = _variance_arguments("std and var", input, dim, unbiased, correction)
+    return Std.apply(input, dims, correction, keepdim)
+
+
+def var_mean(
+    input: Any, dim: Any = None, unbiased: bool | None = None, keepdim: bool = False, *, correction: float | None = None
+) -> tuple:
+    """(variance, mean) over ``dim``."""
+    if isinstance(dim, bool):
+        dim, unbiased = None, dim
+    return var(input, dim, unbiased, keepdim, correction=correction), mean(input, dim, keepdim)
+
+
+def std_mean(
+    input: Any, dim: Any = None, unbiased: bool | None = None, keepdim: bool = False, *, correction: float | None = None
+) -> tuple:
+    """(standard deviation, mean) over ``dim``."""
+    if isinstance(dim, bool):
+        dim, unbiased = None, dim
+    return std(input, dim, unbiased, keepdim, correction=correction), mean(input, dim, keepdim)
+
+
+def prod(input: Any, dim: int | None = None, keepdim: bool = False, *, dtype: dtypes.dtype | None = None) -> Any:
+    """The product over one dimension, or of everything; integers multiply in int64."""
+    a = _accumulation_input(input, dtype)
+    dims = canonical_dims(dim, a._data.ndim)
+    return Prod.apply(a, dims, keepdim)
+
+
+def cumsum(input: Any, dim: int, *, dtype: dtypes.dtype | None = None) -> Any:
+    """Running sums along a dimension."""
+    return CumSum.apply(_accumulation_input(input, dtype), canonical_dim(dim, input._data.ndim))
+
+
+def cumprod(input: Any, dim: int, *, dtype: dtypes.dtype | None = None) -> Any:
+    """Running products along a dimension."""
+    return CumProd.apply(_accumulation_input(input, dtype), canonical_dim(dim, input._data.ndim))
+
+
+class _ValuesIndices(tuple):
+    """The pair that max, min, sort and their like return: a tuple with the fields values and indices."""
+
+    __slots__ = ()
+    _name = "max"
+
+    @property
+    def values(self) -> Any:
+        """The values."""
+        return self[0]
+
+    @property
+    def indices(self) -> Any:
+        """Where in the input they stood."""
+        return self[1]
+
+    def __repr__(self) -> str:
+        return f"torch.return_types.{self._name}(\nvalues={self[0]!r},\nindices={self[1]!r})"
+
+
+class _MinPair(_ValuesIndices):
+    __slots__ = ()
+    _name = "min"
+
+
+def _no_elements(name: str, a: np.ndarray, dims: tuple[int, ...]) -> None:
+    if not _count(a.shape, dims):
+        if len(dims) == a.ndim:
+            raise RuntimeError(
+                f"{name}(): Expected reduction dim to be specified for input.numel() == 0. Specify the reduction dim "
+                "with the 'dim' argument."
+            )
+        raise IndexError(f"{name}(): Expected reduction dim {dims[0]} to have non-zero size.")
+
+
+def max(input: Any, dim: Any = None, keepdim: bool = False) -> Any:
+    """The largest element; with ``dim`` (values, indices) along it; with a tensor, the larger of both.
+
+    >>> import minitorch_bn as torch
+    >>> torch.tensor([[1, 5], [7, 2]]).max(dim=1).indices
+    tensor([1, 0])
+    """
+    if hasattr(dim, "_data"):
+        return input.maximum(dim)
+    if dim is None:
+        dims = canonical_dims(None, input._data.ndim)
+        _no_elements("max", input._data, dims)
+        return Extreme.apply(input, np.maximum, dims, False)
+    d = canonical_dim(dim, input._data.ndim)
+    _no_elements("max", input._data, (d,) if input._data.ndim else ())
+    return _ValuesIndices(MaxDim.apply(input, _argmax, d, keepdim))
+
+
+def min(input: Any, dim: Any = None, keepdim: bool = False) -> Any:
+    """The smallest element; with ``dim`` (values, indices) along it; with a tensor, the smaller of both."""
+    if hasattr(dim, "_data"):
+        return input.minimum(dim)
+    if dim is None:
+        dims = canonical_dims(None, input._data.ndim)
+        _no_elements("min", input._data, dims)
+        return MinAll.apply(input, np.minimum, dims, False)
+    d = canonical_dim(dim, input._data.ndim)
+    _no_elements("min", input._data, (d,) if input._data.ndim else ())
+    return _MinPair(MinDim.apply(input, _argmin, d, keepdim))
+
+
+def amax(input: Any, dim: Any = (), keepdim: bool = False) -> Any:
+    """The largest elements over ``dim``; equal ones share the gradient."""
+    dims = canonical_dims(dim, input._data.ndim)
+    _no_elements("amax", input._data, dims)
+    return Amax.apply(input, np.maximum, dims, keepdim)
+
+
+def amin(input: Any, dim: Any = (), keepdim: bool = False) -> Any:
+    """The smallest elements over ``dim``; equal ones share the gradient."""
+    dims = canonical_dims(dim, input._data.ndim)
+    _no_elements("amin", input._data, dims)
+    return Amin.apply(input, np.minimum, dims, keepdim)
+
+
+def _arg_extreme(name: str, find: Any, input: Any, dim: int | None, keepdim: bool) -> Any:
+    a = input._data
+    if dim is None:
+        _no_elements(name, a, tuple(range(a.ndim)))
+        index = find(a.reshape(-1), 0).reshape((1,) * a.ndim if keepdim else ())
+        return wrap(index)
+    d = canonical_dim(dim, a.ndim)
+    _no_elements(name, a, (d,) if a.ndim else ())
+    index = find(a, d)
+    return wrap(index if keepdim or not a.ndim else index.squeeze(d))
+
+
+def argmax(input: Any, dim: int | None = None, keepdim: bool = False) -> Any:
+    """The index of the largest element (the first of equals), of all or along ``dim``."""
+    return _arg_extreme("argmax", _argmax, input, dim, keepdim)
+
+
+def argmin(input: Any, dim: int | None = None, keepdim: bool = False) -> Any:
+    """The index of the smallest element (the first of equals), of all or along ``dim``."""
+    return _arg_extreme("argmin", _argmin, input, dim, keepdim)
+
+
+def all(input: Any, dim: Any = None, keepdim: bool = False) -> Any:
+    """Whether all elements are true (not 0)."""
+    return wrap(np.logical_and.reduce(input._data, axis=canonical_dims(dim, input._data.ndim), keepdims=keepdim))
+
+
+def any(input: Any, dim: Any = None, keepdim: bool = False) -> Any:
+    """Whether any element is true (not 0)."""
+    return wrap(np.logical_or.reduce(input._data, axis=canonical_dims(dim, input._data.ndim), keepdims=keepdim))
+
+
+def count_nonzero(input: Any, dim: Any = None) -> Any:
+    """How many elements are not 0."""
+    return wrap(np.asarray(np.count_nonzero(input._data, axis=canonical_dims(dim, input._data.ndim))))
+
+
+def logsumexp(input: Any, dim: Any, keepdim: bool = False) -> Any:
+    """log(sum(exp(input))) over ``dim``, without overflow."""
+    return LogSumExp.apply(floating(input), canonical_dims(dim, input._data.ndim), keepdim)
+
+
+def softmax(input: Any, dim: int, dtype: dtypes.dtype | None = None) -> Any:
+    """exp(input) / sum(exp(input)) along ``dim``.
+
+    >>> import minitorch_bn as torch
+    >>> torch.softmax(torch.tensor([0.0, 0.0]), dim=0)
+    tensor([0.5000, 0.5000])
+    """
+    a = input if dtype is None else input.to(dtype)
+    _require_floating("softmax_lastdim_kernel_impl", a)
+    return Softmax.apply(a, canonical_dim(dim, a._data.ndim))
+
+
+def log_softmax(input: Any, dim: int, dtype: dtypes.dtype | None = None) -> Any:
+    """log(softmax(input)), computed without the detour."""
+    a = input if dtype is None else input.to(dtype)
+    _require_floating("log_softmax_lastdim_kernel_impl", a)
+    return LogSoftmax.apply(a, canonical_dim(dim, a._data.ndim))
+
+
+def _require_floating(name: str, a: Any) -> None:
+    if a._data.dtype.kind in "iub":
+        raise NotImplementedError(f"\"{name}\" not implemented for '{a.dtype.legacy_name}'")
+
+
+def norm(input: Any, p: Any = "fro", dim: Any = None, keepdim: bool = False, dtype: dtypes.dtype | None = None) -> Any:
+    """(sum |input|^p)^(1/p) over ``dim``; "fro" and None mean 2."""
+    a = input if dtype is None else input.to(dtype)
+    _require_floating("linalg.vector_norm", a)
+    order = 2.0 if p in ("fro", None) else float(p)
+    return Norm.apply(a, order, canonical_dims(dim, a._data.ndim), keepdim)

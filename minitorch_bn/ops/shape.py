@@ -1,0 +1,684 @@
+"""Views and rearrangements: the same elements in another shape or order."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from minitorch_bn.autograd.node import Operator
+from minitorch_bn.autograd.variable import Variable, wrap
+from minitorch_bn.ops._common import canonical_dim, canonical_dims, promoted, require_tensor, size_argument
+from minitorch_bn.size import broadcast_shapes
+
+
+class View(Operator):
+    """the same elements in another shape (memory is shared where the layout allows it)"""
+
+    options = 1
+    is_view = True
+
+    def forward(ctx, a, shape):
+        ctx.shape = a.shape
+        return a.reshape(shape)
+
+    def backward(ctx, g):
+        return g.reshape(ctx.shape)
+
+
+class Permute(Operator):
+    """dimensions in another order"""
+
+    options = 1
+    is_view = True
+
+    def forward(ctx, a, dims):
+        ctx.dims = dims
+        return a.transpose(dims)
+
+    def backward(ctx, g):
+        inverse = sorted(range(len(ctx.dims)), key=ctx.dims.__getitem__)
+        return g.permute(inverse)
+
+
+class Transpose(Permute):
+    """two dimensions swapped"""
+
+    __slots__ = ()
+
+
+class T(Permute):
+    """a matrix transposed"""
+
+    __slots__ = ()
+
+
+class Expand(Operator):
+    """dimensions of size 1 repeated, without a copy;  da = g summed over them (the engine does it)"""
+
+    options = 1
+    is_view = True
+
+    def forward(ctx, a, shape):
+        return np.broadcast_to(a, shape)
+
+    def backward(ctx, g):
+        return g
+
+
+class Squeeze(Operator):
+    """dimensions of size 1 dropped"""
+
+    options = 1
+    is_view = True
+
+    def forward(ctx, a, dims):
+        ctx.shape = a.shape
+        return a.squeeze(dims)
+
+    def backward(ctx, g):
+        return g.reshape(ctx.shape)
+
+
+class Unsqueeze(Operator):
+    """a dimension of size 1 put in"""
+
+    options = 1
+    is_view = True
+
+    def forward(ctx, a, dim):
+        ctx.shape = a.shape
+        return np.expand_dims(a, dim)
+
+    def backward(ctx, g):
+        return g.reshape(ctx.shape)
+
+
+class Diagonal(Operator):
+    """the diagonal of two dimensions, as the last dimension"""
+
+    options = 3
+    is_view = True
+
+    def forward(ctx, a, offset, dim1, dim2):
+        ctx.shape, ctx.place = a.shape, (offset, dim1, dim2)
+        out = np.diagonal(a, offset, dim1, dim2)
+        return np.lib.stride_tricks.as_strided(out) if a.flags.writeable else out  # numpy marks it read-only
+
+    def backward(ctx, g):
+        return DiagonalScatter.apply(g, ctx.shape, *ctx.place)
+
+
+class DiagonalScatter(Operator, name="DiagonalBackward0"):
+    """zeros with a on the diagonal of two dimensions: the adjoint of Diagonal"""
+
+    options = 4
+
+    def forward(ctx, a, shape, offset, dim1, dim2):
+        ctx.place = (offset, dim1, dim2)
+        out = np.zeros(shape, a.dtype)
+        np.lib.stride_tricks.as_strided(np.diagonal(out, offset, dim1, dim2))[...] = a
+        return out
+
+    def backward(ctx, g):
+        return Diagonal.apply(g, *ctx.place)
+
+
+class Split(Operator):
+    """cut along a dimension into views"""
+
+    options = 2
+    is_view = True
+    is_multi_view = True
+
+    def forward(ctx, a, sizes, dim):
+        ctx.dim = dim
+        stops = np.cumsum(sizes)[:-1]
+        return tuple(np.split(a, stops, axis=dim))
+
+    def backward(ctx, *grads):
+        return Cat.apply(*grads, ctx.dim)
+
+
+class Unbind(Operator):
+    """the slices along a dimension, as views without it"""
+
+    options = 1
+    is_view = True
+    is_multi_view = True
+
+    def forward(ctx, a, dim):
+        ctx.dim = dim
+        return tuple(np.moveaxis(a, dim, 0)[i, ...] for i in range(a.shape[dim]))
+
+    def backward(ctx, *grads):
+        return Stack.apply(*grads, ctx.dim)
+
+
+class Cat(Operator):
+    """tensors joined along a dimension;  each gets its part of g"""
+
+    options = 1
+
+    def forward(ctx, *arrays):
+        *parts, dim = arrays
+        ctx.dim, ctx.sizes = dim, [p.shape[dim] for p in parts]
+        return np.concatenate(parts, axis=dim)
+
+    def backward(ctx, g):
+        start, grads = 0, []
+        for size, needed in zip(ctx.sizes, ctx.needs_input_grad):
+            grads.append(g.narrow(ctx.dim, start, size) if needed else None)
+            start += size
+        return tuple(grads)
+
+
+class Stack(Operator):
+    """tensors of one shape joined along a new dimension;  each gets its slice of g"""
+
+    options = 1
+
+    def forward(ctx, *arrays):
+        *parts, dim = arrays
+        ctx.dim = dim
+        return np.stack(parts, axis=dim)
+
+    def backward(ctx, g):
+        return tuple(g.select(ctx.dim, i) if needed else None for i, needed in enumerate(ctx.needs_input_grad))
+
+
+class Flip(Operator):
+    """the order of elements reversed along dimensions; its own inverse"""
+
+    options = 1
+
+    def forward(ctx, a, dims):
+        ctx.dims = dims
+        return np.ascontiguousarray(np.flip(a, dims)) if a.ndim else a.copy()
+
+    def backward(ctx, g):
+        return g.flip(ctx.dims)
+
+
+class Roll(Operator):
+    """elements shifted along dimensions, those that fall out coming in again at the other end"""
+
+    options = 2
+
+    def forward(ctx, a, shifts, dims):
+        ctx.shifts, ctx.dims = shifts, dims
+        return np.roll(a, shifts, dims)
+
+    def backward(ctx, g):
+        return Roll.apply(g, tuple(-s for s in ctx.shifts), ctx.dims)
+
+
+class Repeat(Operator):
+    """the whole tensor repeated along each dimension;  da = g summed over the repetitions"""
+
+    options = 1
+
+    def forward(ctx, a, repeats):
+        ctx.shape, ctx.repeats = (1,) * (len(repeats) - a.ndim) + a.shape, repeats
+        return np.tile(a, repeats)
+
+    def backward(ctx, g):
+        # (r1 n1, r2 n2, ...) -> (r1, n1, r2, n2, ...), summed over the r
+        split = [n for pair in zip(ctx.repeats, ctx.shape) for n in pair]
+        return g.reshape(split).sum(tuple(range(0, len(split), 2))) if split else g
+
+
+class ConstantPad(Operator, name="ConstantPadNdBackward0"):
+    """a with a border of a constant; negative widths cut off;  da = g without the border"""
+
+    options = 2
+
+    def forward(ctx, a, widths, value):
+        ctx.widths = widths
+        inner = a[tuple(slice(max(-lo, 0), n - max(-hi, 0)) for n, (lo, hi) in zip(a.shape, widths))]
+        positive = [(max(lo, 0), max(hi, 0)) for lo, hi in widths]
+        return np.pad(inner, positive, constant_values=value)
+
+    def backward(ctx, g):
+        return ConstantPad.apply(g, [(-lo, -hi) for lo, hi in ctx.widths], 0)
+
+
+# -- functions and methods ---------------------------------------------------------------------------------------
+
+
+def _resolve(shape: tuple[int, ...], numel: int) -> tuple[int, ...]:
+    """A shape with its -1 worked out; RuntimeError where the sizes cannot hold numel elements."""
+    known = 1
+    for n in shape:
+        if n < -1:
+            raise RuntimeError(f"invalid shape dimension {n} at index {shape.index(n)} of shape {list(shape)}")
+        known *= n if n != -1 else 1
+    holes = shape.count(-1)
+    if holes > 1:
+        raise RuntimeError("only one dimension can be inferred")
+    if holes and known == 0 and numel == 0:
+        raise RuntimeError(
+            f"cannot reshape tensor of 0 elements into shape {list(shape)} because the unspecified dimension size -1 "
+            "can be any value and is ambiguous"
+        )
+    if (known == 0 or numel % known) if holes else known != numel:
+        raise RuntimeError(f"shape '{list(shape)}' is invalid for input of size {numel}")
+    return tuple(numel // known if n == -1 else n for n in shape) if holes else shape
+
+
+def reshape(input: Any, *shape: Any) -> Any:
+    """The same elements in another shape; one size may be -1. A view where the memory layout allows it, else a copy.
+
+    >>> import minitorch_bn as torch
+    >>> torch.arange(6).reshape(2, -1)
+    tensor([[0, 1, 2],
+            [3, 4, 5]])
+    """
+    return View.apply(input, _resolve(size_argument(shape), input._data.size))
+
+
+def view(input: Any, *shape: Any) -> Any:
+    """Like ``reshape``, but always shares memory: RuntimeError where the layout does not allow that."""
+    if len(shape) == 1 and hasattr(shape[0], "is_floating_point"):
+        raise NotImplementedError("view(dtype) is not supported here: use .to(dtype)")
+    sizes = _resolve(size_argument(shape), input._data.size)
+    out = View.apply(input, sizes)
+    if out._data.size and not np.may_share_memory(out._data, input._data):
+        raise RuntimeError(
+            "view size is not compatible with input tensor's size and stride (at least one dimension spans across two "
+            "contiguous subspaces). Use .reshape(...) instead."
+        )
+    return out
+
+
+def view_as(input: Any, other: Any) -> Any:
+    """A view in the shape of ``other``."""
+    return view(input, other._data.shape)
+
+
+def reshape_as(input: Any, other: Any) -> Any:
+    """Reshaped to the shape of ``other``."""
+    return reshape(input, other._data.shape)
+
+
+def flatten(input: Any, start_dim: int = 0, end_dim: int = -1) -> Any:
+    """Dimensions ``start_dim`` to ``end_dim`` as one."""
+    shape = input._data.shape
+    start, end = canonical_dim(start_dim, len(shape)), canonical_dim(end_dim, len(shape))
+    if start > end:
+        raise RuntimeError("flatten() has invalid args: start_dim cannot come after end_dim")
+    if start == end and shape:
+        return input
+    n = 1
+    for size in shape[start : end + 1]:
+        n *= size
+    return View.apply(input, (*shape[:start], n, *shape[end + 1 :]))
+
+
+def unflatten(input: Any, dim: int, sizes: Any) -> Any:
+    """One dimension as several."""
+    shape = input._data.shape
+    d = canonical_dim(dim, len(shape))
+    sizes = tuple(sizes)
+    try:
+        sizes = _resolve(sizes, shape[d])
+    except RuntimeError:
+        raise RuntimeError(
+            f"unflatten: Provided sizes {list(sizes)} don't multiply up to the size of dim {d} ({shape[d]}) in the "
+            "input tensor"
+        ) from None
+    return View.apply(input, (*shape[:d], *sizes, *shape[d + 1 :]))
+
+
+def ravel(input: Any) -> Any:
+    """All elements in one dimension."""
+    return reshape(input, -1)
+
+
+def permute(input: Any, *dims: Any) -> Any:
+    """Dimensions in the given order."""
+    order = size_argument(dims)
+    ndim = input._data.ndim
+    if len(order) != ndim:
+        raise RuntimeError(
+            "permute(sparse_coo): number of dimensions in the tensor input does not match the length of the desired "
+            f"ordering of dimensions i.e. input.dim() = {ndim} is not equal to len(dims) = {len(order)}"
+        )
+    order = tuple(canonical_dim(d, ndim) for d in order)
+    if len(set(order)) != ndim:
+        raise RuntimeError("permute(): duplicate dims are not allowed.")
+    return Permute.apply(input, order)
+
+
+def _swapped(ndim: int, dim0: int, dim1: int) -> tuple[int, ...]:
+    order = list(range(ndim))
+    if ndim:
+        order[dim0], order[dim1] = order[dim1], order[dim0]
+    return tuple(order)
+
+
+def transpose(input: Any, dim0: int, dim1: int) -> Any:
+    """Two dimensions swapped; a view."""
+    ndim = input._data.ndim
+    return Transpose.apply(input, _swapped(ndim, canonical_dim(dim0, ndim), canonical_dim(dim1, ndim)))
+
+
+def t(input: Any) -> Any:
+    """A matrix transposed; tensors of fewer dimensions unchanged."""
+    ndim = input._data.ndim
+    if ndim > 2:
+        raise RuntimeError(f"t() expects a tensor with <= 2 dimensions, but self is {ndim}D")
+    return T.apply(input, tuple(reversed(range(ndim))))
+
+
+def reverse_dims(input: Any) -> Any:
+    """``x.T``: dimensions in reversed order."""
+    return Permute.apply(input, tuple(reversed(range(input._data.ndim))))
+
+
+def matrix_transpose(input: Any) -> Any:
+    """``x.mT``: the last two dimensions swapped."""
+    ndim = input._data.ndim
+    if ndim < 2:
+        raise RuntimeError(f"tensor.mT is only supported on matrices or batches of matrices. Got {ndim}-D tensor.")
+    return Transpose.apply(input, _swapped(ndim, ndim - 2, ndim - 1))
+
+
+def movedim(input: Any, source: Any, destination: Any) -> Any:
+    """Dimensions moved to new places, the others keeping their order."""
+    ndim = input._data.ndim
+    src, dst = canonical_dims(source, ndim), canonical_dims(destination, ndim)
+    if len(src) != len(dst):
+        raise RuntimeError(
+            "movedim: Invalid source or destination dims: source "
+            f"({list(src)} dims) should contain the same number of dims as destination ({list(dst)} dims)"
+        )
+    order: list = [None] * ndim
+    for s, d in zip(src, dst):
+        order[d] = s
+    rest = iter(i for i in range(ndim) if i not in src)
+    return Permute.apply(input, tuple(next(rest) if i is None else i for i in order))
+
+
+def expand(input: Any, *sizes: Any) -> Any:
+    """Dimensions of size 1 repeated to ``sizes`` without a copy; -1 keeps a size."""
+    wanted, shape = size_argument(sizes), input._data.shape
+    if len(wanted) < len(shape):
+        raise RuntimeError(
+            f"expand(torch.{input.dtype.legacy_name}Tensor{{{list(shape)}}}, size={list(wanted)}): the number of sizes "
+            f"provided ({len(wanted)}) must be greater or equal to the number of dimensions in the tensor "
+            f"({len(shape)})"
+        )
+    padded = (None,) * (len(wanted) - len(shape)) + shape
+    target = []
+    for i, (size, have) in enumerate(zip(wanted, padded)):
+        if size == -1 and have is None:
+            raise RuntimeError(
+                f"expand(torch.{input.dtype.legacy_name}Tensor{{{list(shape)}}}, size={list(wanted)}): the expanded "
+                f"size of the tensor (-1) isn't allowed in a leading, non-existing dimension {i}"
+            )
+        if size == -1:
+            size = have
+        if have not in (None, 1, size):
+            raise RuntimeError(
+                f"The expanded size of the tensor ({size}) must match the existing size ({have}) at non-singleton "
+                f"dimension {i}.  Target sizes: {list(wanted)}.  Tensor sizes: {list(shape)}"
+            )
+        target.append(size)
+    return Expand.apply(input, tuple(target))
+
+
+def expand_as(input: Any, other: Any) -> Any:
+    """Expanded to the shape of ``other``."""
+    return expand(input, other._data.shape)
+
+
+def broadcast_to(input: Any, size: Any) -> Any:
+    """Expanded to ``size``."""
+    return expand(input, size)
+
+
+def broadcast_tensors(*tensors: Any) -> tuple:
+    """All tensors expanded to their common shape."""
+    shape = broadcast_shapes(*(x._data.shape for x in tensors))
+    return tuple(expand(x, shape) for x in tensors)
+
+
+def sum_to_size(input: Any, *size: Any) -> Any:
+    """The sum over what broadcasting from ``size`` to the input's shape would repeat."""
+    wanted, shape = size_argument(size), input._data.shape
+    lead = len(shape) - len(wanted)
+    dims = tuple(range(lead)) + tuple(
+        i for i, (n, w) in enumerate(zip(shape[lead:], wanted), lead) if w == 1 and n != 1
+    )
+    if lead < 0 or any(n != w for n, w in zip(shape[max(lead, 0) :], wanted) if w != 1):
+        raise RuntimeError(f"size {{{list(wanted)}}} is not expandable to size {{{list(shape)}}}.")
+    return input.sum(dims, keepdim=True).reshape(wanted) if dims else input
+
+
+def squeeze(input: Any, dim: Any = None) -> Any:
+    """Dimensions of size 1 dropped: all, or those of ``dim`` that have size 1."""
+    shape = input._data.shape
+    dims = range(len(shape)) if dim is None else canonical_dims(dim if dim != () else None, len(shape))
+    return Squeeze.apply(input, tuple(d for d in dims if shape[d] == 1))
+
+
+def unsqueeze(input: Any, dim: int) -> Any:
+    """A dimension of size 1 put in before ``dim``."""
+    return Unsqueeze.apply(input, canonical_dim(dim, input._data.ndim + 1))
+
+
+def diagonal(input: Any, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Any:
+    """The diagonal of two dimensions, as the last dimension; a view."""
+    ndim = input._data.ndim
+    d1, d2 = canonical_dim(dim1, ndim), canonical_dim(dim2, ndim)
+    if d1 == d2:
+        raise RuntimeError(f"diagonal dimensions cannot be identical {dim1}, {dim2}")
+    return Diagonal.apply(input, offset, d1, d2)
+
+
+def split(tensor: Any, split_size_or_sections: Any, dim: int = 0) -> tuple:
+    """Views of ``split_size`` elements each along ``dim`` (the last may be smaller), or of the sizes listed."""
+    shape = tensor._data.shape
+    if not shape:
+        raise RuntimeError("split expects at least a 1-dimensional tensor")
+    d = canonical_dim(dim, len(shape))
+    n = shape[d]
+    if isinstance(split_size_or_sections, (tuple, list)):
+        sizes = list(split_size_or_sections)
+        if sum(sizes) != n or min(sizes, default=0) < 0:
+            raise RuntimeError(
+                f"split_with_sizes expects split_sizes to sum exactly to {n} (input tensor's size at dimension {d}), "
+                f"but got split_sizes={sizes}"
+            )
+    else:
+        size = split_size_or_sections
+        if size < 0 or (size == 0 and n):
+            raise RuntimeError(f"split expects split_size be non-negative, but got split_size={size}")
+        sizes = [min(size, n - start) for start in range(0, n, size)] if n else [0]
+    return Split.apply(tensor, sizes, d)
+
+
+def chunk(input: Any, chunks: int, dim: int = 0) -> tuple:
+    """Cut into at most ``chunks`` views of equal size along ``dim`` (the last may be smaller)."""
+    if chunks <= 0:
+        raise RuntimeError(f"chunk expects `chunks` to be greater than 0, got: {chunks}")
+    if not input._data.ndim:
+        raise RuntimeError("chunk expects at least a 1-dimensional tensor")
+    n = input._data.shape[canonical_dim(dim, input._data.ndim)]
+    size = -(-n // chunks)
+    return split(input, size, dim) if n else split(input, [0] * chunks, dim)
+
+
+def unbind(input: Any, dim: int = 0) -> tuple:
+    """The slices along ``dim``, as views without that dimension."""
+    if not input._data.ndim:
+        raise RuntimeError("Dimension specified as 0 but tensor has no dimensions")
+    return Unbind.apply(input, canonical_dim(dim, input._data.ndim))
+
+
+def _sequence(name: str, tensors: Any) -> list:
+    if isinstance(tensors, Variable) or not isinstance(tensors, (tuple, list)):
+        kind = type(tensors).__name__
+        raise TypeError(f"{name}(): argument 'tensors' (position 1) must be tuple of Tensors, not {kind}")
+    for i, x in enumerate(tensors):
+        if not isinstance(x, Variable):
+            raise TypeError(f"expected Tensor as element {i} in argument 0, but got {type(x).__name__}")
+    return list(promoted(*tensors)) if tensors else []
+
+
+def cat(tensors: Any, dim: int = 0) -> Any:
+    """Tensors joined along an existing dimension; their other sizes must agree.
+
+    >>> import minitorch_bn as torch
+    >>> torch.cat([torch.zeros(1, 2), torch.ones(1, 2)])
+    tensor([[0., 0.],
+            [1., 1.]])
+    """
+    parts = _sequence("cat", tensors)
+    if not parts:
+        raise RuntimeError("torch.cat(): expected a non-empty list of Tensors")
+    for i, x in enumerate(parts):
+        if not x._data.ndim:
+            raise RuntimeError(f"zero-dimensional tensor (at position {i}) cannot be concatenated")
+    # PyTorch's old convention: an empty 1-d tensor joins anything
+    first = next((x for x in parts if x._data.shape != (0,)), parts[0])
+    d = canonical_dim(dim, first._data.ndim)
+    kept = [x for x in parts if x._data.shape != (0,)] if first._data.ndim > 1 else parts
+    for i, x in enumerate(kept):
+        if x._data.ndim != first._data.ndim:
+            raise RuntimeError(
+                f"Tensors must have same number of dimensions: got {first._data.ndim} and {x._data.ndim}"
+            )
+        for k, (have, want) in enumerate(zip(x._data.shape, first._data.shape)):
+            if k != d and have != want:
+                raise RuntimeError(
+                    f"Sizes of tensors must match except in dimension {d}. Expected size {want} but got size {have} "
+                    f"for tensor number {i} in the list."
+                )
+    return Cat.apply(*kept, d)
+
+
+def stack(tensors: Any, dim: int = 0) -> Any:
+    """Tensors of one shape joined along a new dimension."""
+    parts = _sequence("stack", tensors)
+    if not parts:
+        raise RuntimeError("stack expects a non-empty TensorList")
+    shape = parts[0]._data.shape
+    for i, x in enumerate(parts):
+        if x._data.shape != shape:
+            raise RuntimeError(
+                f"stack expects each tensor to be equal size, but got {list(shape)} at entry 0 and "
+                f"{list(x._data.shape)} at entry {i}"
+            )
+    return Stack.apply(*parts, canonical_dim(dim, len(shape) + 1))
+
+
+def flip(input: Any, *dims: Any) -> Any:
+    """The order reversed along ``dims``; a copy."""
+    order = size_argument(dims)
+    return Flip.apply(input, canonical_dims(order, input._data.ndim) if order else ())
+
+
+def roll(input: Any, shifts: Any, dims: Any = None) -> Any:
+    """Shifted along ``dims`` (without them: as if flattened), elements coming in again at the other end."""
+    amounts = tuple(shifts) if isinstance(shifts, (tuple, list)) else (shifts,)
+    if dims is None:
+        return Roll.apply(input.reshape(-1), amounts, (0,)).reshape(input._data.shape)
+    axes = tuple(dims) if isinstance(dims, (tuple, list)) else (dims,)
+    if len(axes) != len(amounts):
+        raise RuntimeError(f"shifts and dimensions must align. shifts: {len(amounts)}, dims:{len(axes)}")
+    return Roll.apply(input, amounts, tuple(canonical_dim(d, input._data.ndim) for d in axes))
+
+
+def repeat(input: Any, *repeats: Any) -> Any:
+    """The tensor repeated along each dimension; a copy (``expand`` makes none)."""
+    times = size_argument(repeats)
+    if len(times) < input._data.ndim:
+        raise RuntimeError(
+            "Number of dimensions of repeat dims can not be smaller than number of dimensions of tensor"
+        )
+    return Repeat.apply(input, times)
+
+
+def tile(input: Any, *dims: Any) -> Any:
+    """Like ``repeat``, with missing leading repetitions taken as 1."""
+    times = size_argument(dims)
+    return Repeat.apply(input, (1,) * (input._data.ndim - len(times)) + times)
+
+
+def constant_pad(input: Any, pad: Any, value: float = 0) -> Any:
+    """A border of ``value``; ``pad`` lists (before, after) from the last dimension backwards, as in PyTorch."""
+    ndim = input._data.ndim
+    if len(pad) % 2:
+        raise RuntimeError(f"Length of pad must be even but instead it equals {len(pad)}")
+    if len(pad) > 2 * ndim:
+        raise RuntimeError(
+            "Length of pad should be no more than twice the number of dimensions of the input. Pad length is "
+            f"{len(pad)} while the input has {ndim} dimensions."
+        )
+    widths = [(0, 0)] * (ndim - len(pad) // 2) + [(pad[i], pad[i + 1]) for i in range(len(pad) - 2, -1, -2)]
+    for d, (n, (lo, hi)) in enumerate(zip(input._data.shape, widths)):
+        if n + lo + hi < 0:
+            raise RuntimeError(
+                f"The input size {n}, plus negative padding {lo} and {hi} resulted in a negative output size, which "
+                f"is invalid. Check dimension {d} of your input."
+            )
+    return ConstantPad.apply(input, widths, value)
+
+
+def contiguous(input: Any) -> Any:
+    """The tensor itself if its memory is in row-major order, else a copy that is."""
+    return input if input._data.flags.c_contiguous else input.clone()
+
+
+def meshgrid(*tensors: Any, indexing: str = "ij") -> tuple:
+    """Coordinate grids of 1-d tensors, as views."""
+    parts = tensors[0] if len(tensors) == 1 and isinstance(tensors[0], (tuple, list)) else tensors
+    if indexing not in ("ij", "xy"):
+        raise RuntimeError(
+            f'torch.meshgrid: indexing must be one of "xy" or "ij", but received: {indexing}'
+        )
+    sizes = tuple(x._data.size for x in parts)
+    n = len(parts)
+    grids = tuple(x.reshape((1,) * i + (-1,) + (1,) * (n - 1 - i)).expand(sizes) for i, x in enumerate(parts))
+    return tuple(g.transpose(0, 1) for g in grids) if indexing == "xy" and n > 1 else grids
+
+
+def hstack(tensors: Any) -> Any:
+    """Joined side by side: along dimension 1 (0 for 1-d tensors)."""
+    parts = [x.reshape(1) if not x._data.ndim else x for x in tensors]
+    return cat(parts, 0 if parts[0]._data.ndim == 1 else 1)
+
+
+def vstack(tensors: Any) -> Any:
+    """Joined one below the other, 1-d tensors as rows."""
+    return cat([x.reshape(1, -1) if x._data.ndim < 2 else x for x in tensors], 0)
+
+
+def column_stack(tensors: Any) -> Any:
+    """Joined side by side, 1-d tensors as columns."""
+    return cat([x.reshape(-1, 1) if x._data.ndim < 2 else x for x in tensors], 1)
+
+
+def atleast_1d(input: Any) -> Any:
+    """A zero-dim tensor as one of one element; others unchanged."""
+    require_tensor("atleast_1d", input)
+    return input if input._data.ndim else input.reshape(1)
+
+
+def numel(input: Any) -> int:
+    """The number of elements."""
+    return input._data.size
+
+
+def tril(input: Any, diagonal: int = 0) -> Any:
+    """The lower triangle of the last two dimensions, 0 elsewhere."""
+    mask = np.tri(*input._data.shape[-2:], k=diagonal, dtype=bool)
+    return input.masked_fill(wrap(~mask), 0)
+
+
+def triu(input: Any, diagonal: int = 0) -> Any:
+    """The upper triangle of the last two dimensions, 0 elsewhere."""
+    mask = np.tri(*input._data.shape[-2:], k=diagonal - 1, dtype=bool)
+    return input.masked_fill(wrap(mask), 0)

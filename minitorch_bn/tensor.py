@@ -1,0 +1,604 @@
+"""``Tensor``: a numpy array on the tape, with PyTorch's names. Every method is a function of a family in ``ops``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from minitorch_bn import _inplace, creation, dtypes
+from minitorch_bn._tensor_str import tensor_str
+from minitorch_bn.autograd import engine, hooks, views
+from minitorch_bn.autograd.variable import Variable, set_tensor_class, wrap
+from minitorch_bn.device import CPU, check_device, device
+from minitorch_bn.ops import arithmetic, elementwise, indexing, linalg, reduction
+from minitorch_bn.ops import shape as shapes
+from minitorch_bn.ops._common import canonical_dim, constant
+from minitorch_bn.size import Size
+
+_OPERANDS = (Variable, bool, int, float, np.number, np.ndarray, np.bool_)
+
+
+def _operator(function: Any, reflected: bool = False) -> Any:
+    """A Python operator: NotImplemented for operands that are no numbers, so that Python asks the other side."""
+
+    def method(self: Any, other: Any) -> Any:
+        if not isinstance(other, _OPERANDS):
+            return NotImplemented
+        if isinstance(other, np.ndarray):
+            other = creation.from_numpy(other)
+        return function(other, self) if reflected else function(self, other)
+
+    return method
+
+
+class Tensor(Variable):
+    """A multi-dimensional array of one dtype that remembers how it was computed.
+
+    Made by ``tensor``, ``zeros``, ``randn``, ...; ``Tensor(2, 3)`` (unset values) and ``Tensor([1, 2])`` give the
+    default dtype.
+
+    >>> import minitorch_bn as torch
+    >>> x = torch.tensor([1.0, 2.0], requires_grad=True)
+    >>> y = (x * x).sum(); y
+    tensor(5., grad_fn=<SumBackward0>)
+    >>> y.backward(); x.grad
+    tensor([2., 4.])
+    """
+
+    __slots__ = ()
+    __array_priority__ = 1000  # numpy_array * tensor asks the tensor first
+    __hash__ = object.__hash__
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
+        if len(args) == 1 and not isinstance(args[0], (int, Size)):
+            data = creation.tensor(args[0], dtype=dtypes.get_default_dtype())._data
+        else:
+            data = creation.empty(*(args or (0,)))._data
+        return wrap(data)
+
+    # -- what it is ----------------------------------------------------------------------------------------------
+
+    @property
+    def shape(self) -> Size:
+        """The size of each dimension."""
+        return tuple.__new__(Size, self._data.shape)
+
+    def size(self, dim: int | None = None) -> Any:
+        """The shape, or the size of one dimension."""
+        return self.shape if dim is None else self._data.shape[_checked_dim(dim, self._data.ndim)]
+
+    def stride(self, dim: int | None = None) -> Any:
+        """How many elements apart neighbours are in memory, for each dimension or one."""
+        strides = tuple(s // self._data.itemsize for s in self._data.strides)
+        return strides if dim is None else strides[_checked_dim(dim, self._data.ndim)]
+
+    @property
+    def dtype(self) -> dtypes.dtype:
+        """The element type."""
+        return dtypes.from_numpy_dtype(self._data.dtype)
+
+    @property
+    def device(self) -> device:
+        """Always the CPU."""
+        return CPU
+
+    @property
+    def ndim(self) -> int:
+        """The number of dimensions."""
+        return self._data.ndim
+
+    @property
+    def itemsize(self) -> int:
+        """The bytes of one element."""
+        return self._data.itemsize
+
+    @property
+    def nbytes(self) -> int:
+        """The bytes of all elements."""
+        return self._data.nbytes
+
+    def dim(self) -> int:
+        """The number of dimensions."""
+        return self._data.ndim
+
+    def element_size(self) -> int:
+        """The bytes of one element."""
+        return self._data.itemsize
+
+    def is_floating_point(self) -> bool:
+        """Whether the elements are floating-point numbers."""
+        return self.dtype.is_floating_point
+
+    def is_complex(self) -> bool:
+        """Always False: complex numbers are out of scope."""
+        return False
+
+    def is_contiguous(self) -> bool:
+        """Whether memory is in row-major order."""
+        return self._data.flags.c_contiguous
+
+    def data_ptr(self) -> int:
+        """The address of the first element."""
+        return self._data.ctypes.data
+
+    @property
+    def is_cuda(self) -> bool:
+        """Always False."""
+        return False
+
+    # -- its place in the graph ------------------------------------------------------------------------------------
+
+    @property
+    def requires_grad(self) -> bool:
+        """Whether a gradient is wanted: set on leaves, inherited by what is computed from them."""
+        if self._view is not None:
+            views.refresh(self)
+        return self._requires_grad
+
+    @requires_grad.setter
+    def requires_grad(self, value: bool) -> None:
+        value = bool(value)
+        if self._node is not None and not value:
+            raise RuntimeError(
+                "you can only change requires_grad flags of leaf variables. If you want to use a computed variable in "
+                "a subgraph that doesn't require differentiation use var_no_grad = var.detach()."
+            )
+        if value and not self.is_floating_point():
+            raise RuntimeError("only Tensors of floating point dtype can require gradients")
+        self._requires_grad = value
+
+    def requires_grad_(self, requires_grad: bool = True) -> Tensor:
+        """Sets ``requires_grad`` and returns the tensor."""
+        self.requires_grad = requires_grad
+        return self
+
+    @property
+    def grad(self) -> Any:
+        """The accumulated gradient of a leaf, or of a tensor that retains it; None before the first backward."""
+        return self._grad
+
+    @grad.setter
+    def grad(self, value: Any) -> None:
+        if value is not None:
+            if not isinstance(value, Variable):
+                raise TypeError(f"assigned grad expected to be a Tensor or None but got grad of type {type(value).__name__}")
+            if value is self:
+                raise RuntimeError("can't assign Variable as its own grad")
+            if value._data.shape != self._data.shape:
+                raise RuntimeError(
+                    f"assigned grad has data of a different size: expected {list(self._data.shape)}, got "
+                    f"{list(value._data.shape)}"
+                )
+            if value._data.dtype != self._data.dtype:
+                raise RuntimeError(
+                    f"assigned grad has data of a different type: expected {self.dtype!r}, got {value.dtype!r}"
+                )
+        self._grad = value
+
+    @property
+    def grad_fn(self) -> Any:
+        """The node that computed this tensor; None for leaves."""
+        if self._view is not None:
+            views.refresh(self)
+        return self._node
+
+    @property
+    def is_leaf(self) -> bool:
+        """Whether it was not computed by a recorded operation."""
+        return self.grad_fn is None
+
+    @property
+    def output_nr(self) -> int:
+        """Which output of ``grad_fn`` this is."""
+        return self._output_nr
+
+    @property
+    def _version(self) -> int:
+        return self._version_counter[0]
+
+    @property
+    def _base(self) -> Any:
+        return None if self._view is None else self._view.base
+
+    def _is_view(self) -> bool:
+        return self._view is not None
+
+    @property
+    def data(self) -> Tensor:
+        """The same memory without history; in-place changes through it go unnoticed by autograd."""
+        return wrap(self._data.view())
+
+    @data.setter
+    def data(self, value: Any) -> None:
+        if not isinstance(value, Variable):
+            raise TypeError(f"Variable data has to be a tensor, but got {type(value).__name__}")
+        self._data = value._data
+
+    def detach(self) -> Tensor:
+        """The same memory without history; in-place changes are noticed by graphs that saved this tensor."""
+        result = wrap(self._data.view())
+        result._version_counter = self._version_counter
+        return result
+
+    def detach_(self) -> Tensor:
+        """Cuts this tensor off from its history."""
+        if self._view is not None:
+            raise RuntimeError(
+                "Can't detach views in-place. Use detach() instead. If you are using DistributedDataParallel (DDP) for "
+                "training, and gradient_as_bucket_view is set as True, gradients are views of DDP buckets, and hence "
+                "detach_() cannot be called on these gradients."
+            )
+        self._node, self._output_nr, self._requires_grad = None, 0, False
+        return self
+
+    def retain_grad(self) -> None:
+        """Makes backward store the gradient of this computed tensor in ``.grad``."""
+        if not self.requires_grad:
+            raise RuntimeError("can't retain_grad on Tensor that has requires_grad=False")
+        if self._node is not None and not self._retains_grad:
+            self._retains_grad = True
+            hooks.retain_on(self._node, self._output_nr, self)
+
+    @property
+    def retains_grad(self) -> bool:
+        """Whether this is a computed tensor whose gradient is stored."""
+        return self._retains_grad
+
+    def register_hook(self, hook: Any) -> hooks.RemovableHandle:
+        """``hook(grad)`` is called with the gradient of this tensor; a result that is not None replaces it."""
+        return hooks.register_tensor_hook(self, hook)
+
+    def register_post_accumulate_grad_hook(self, hook: Any) -> hooks.RemovableHandle:
+        """``hook(tensor)`` is called after a gradient was added to a leaf's ``.grad``."""
+        if self._node is not None:
+            raise RuntimeError("post accumulate grad hooks cannot be registered on non-leaf tensors")
+        if not self._requires_grad:
+            raise RuntimeError("cannot register a hook on a tensor that doesn't require gradient")
+        return hooks.add_hook(self, "_post_accumulate_hooks", hook)
+
+    def backward(
+        self, gradient: Any = None, retain_graph: bool | None = None, create_graph: bool = False, inputs: Any = None
+    ) -> None:
+        """Adds the gradients of this tensor to the ``.grad`` of its leaves; ``gradient`` may be left out for a scalar."""
+        engine.backward(self, gradient, retain_graph, create_graph, inputs=inputs)
+
+    # -- to Python, numpy and other dtypes -----------------------------------------------------------------------------
+
+    def item(self) -> Any:
+        """The only element, as a Python number."""
+        if self._data.size != 1:
+            raise RuntimeError(f"a Tensor with {self._data.size} elements cannot be converted to Scalar")
+        return self._data.item() if self._data.dtype.kind != "V" else float(self._data.reshape(()))
+
+    def tolist(self) -> Any:
+        """Nested lists of Python numbers."""
+        return self._data.tolist()
+
+    def numpy(self, *, force: bool = False) -> np.ndarray:
+        """A numpy array that shares this tensor's memory; refused while gradients are recorded unless ``force``."""
+        if self.requires_grad and not force:
+            raise RuntimeError(
+                "Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead."
+            )
+        return self._data.view()
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        array = self.numpy()
+        if dtype is not None and array.dtype != dtype:
+            return array.astype(dtype)
+        return array.copy() if copy else array
+
+    def to(self, *args: Any, dtype: Any = None, device: Any = None, copy: bool = False, non_blocking: bool = False) -> Any:
+        """As another dtype: ``to(dtype)``, ``to(device, dtype)``, ``to(other)``; the tensor itself if nothing changes."""
+        for arg in args:
+            if isinstance(arg, dtypes.dtype):
+                dtype = arg
+            elif isinstance(arg, Variable):
+                dtype = dtypes.from_numpy_dtype(arg._data.dtype)
+            elif isinstance(arg, bool):
+                continue  # non_blocking and copy by position change nothing on a CPU
+            else:
+                check_device(arg)
+        check_device(device)
+        np_dtype = self._data.dtype if dtype is None else dtypes.as_dtype(dtype).numpy
+        if np_dtype == self._data.dtype and not copy:
+            return self
+        return elementwise.ToCopy.apply(self, np_dtype)
+
+    def type(self, dtype: Any = None) -> Any:
+        """The legacy type string (``torch.FloatTensor``), or the tensor as another dtype."""
+        if dtype is None:
+            return f"torch.{self.dtype.legacy_name}Tensor"
+        if isinstance(dtype, str):
+            dtype = next((d for d in dtypes.ALL if dtype == f"torch.{d.legacy_name}Tensor"), None)
+            if dtype is None:
+                raise ValueError("invalid type: the type string must be like 'torch.FloatTensor'")
+        return self.to(dtype)
+
+    def type_as(self, other: Any) -> Any:
+        """As the dtype of ``other``."""
+        return self.to(other.dtype)
+
+    def cpu(self) -> Tensor:
+        """The tensor itself: everything is on the CPU."""
+        return self
+
+    def float(self) -> Any:
+        """As float32."""
+        return self.to(dtypes.float32)
+
+    def double(self) -> Any:
+        """As float64."""
+        return self.to(dtypes.float64)
+
+    def half(self) -> Any:
+        """As float16."""
+        return self.to(dtypes.float16)
+
+    def bfloat16(self) -> Any:
+        """As bfloat16."""
+        return self.to(dtypes.bfloat16)
+
+    def int(self) -> Any:
+        """As int32."""
+        return self.to(dtypes.int32)
+
+    def long(self) -> Any:
+        """As int64."""
+        return self.to(dtypes.int64)
+
+    def bool(self) -> Any:
+        """As bool: False where 0."""
+        return self.to(dtypes.bool)
+
+    def clone(self) -> Any:
+        """A copy with memory of its own, on the tape."""
+        return elementwise.Clone.apply(self)
+
+    def __bool__(self) -> bool:
+        if self._data.size != 1:
+            which = "more than one value" if self._data.size else "no values"
+            raise RuntimeError(f"Boolean value of Tensor with {which} is ambiguous")
+        return builtin_bool(self._data.item())
+
+    def __float__(self) -> float:
+        return builtin_float(self.item())
+
+    def __int__(self) -> int:
+        return builtin_int(self.item())
+
+    def __index__(self) -> int:
+        if self._data.size != 1 or self._data.dtype.kind not in "iub":
+            raise TypeError("only integer tensors of a single element can be converted to an index")
+        return builtin_int(self._data.item())
+
+    def __len__(self) -> int:
+        if not self._data.ndim:
+            raise TypeError("len() of a 0-d tensor")
+        return len(self._data)
+
+    def __iter__(self) -> Any:
+        if not self._data.ndim:
+            raise TypeError("iteration over a 0-d tensor")
+        return iter(shapes.unbind(self, 0))
+
+    def __contains__(self, element: Any) -> bool:
+        if isinstance(element, _OPERANDS):
+            return builtin_bool((self == element)._data.any())
+        raise RuntimeError(
+            f"Tensor.__contains__ only supports Tensor or scalar, but you passed in a {type(element)}."
+        )
+
+    def __format__(self, spec: str) -> str:
+        if self._data.ndim == 0:
+            return self.item().__format__(spec)
+        return object.__format__(self, spec)
+
+    def __repr__(self, *, tensor_contents: Any = None) -> str:
+        node = self.grad_fn
+        return tensor_str(
+            self._data,
+            dtype_name=repr(self.dtype),
+            default_dtype_name=repr(dtypes.get_default_dtype()),
+            requires_grad=self._requires_grad,
+            grad_fn_name=None if node is None else type(node).__name__,
+        )
+
+    def __deepcopy__(self, memo: dict) -> Any:
+        if not self.is_leaf:
+            raise RuntimeError(
+                "Only Tensors created explicitly by the user (graph leaves) support the deepcopy protocol at the "
+                "moment.  If you were attempting to deepcopy a module, this may be because of a torch.nn.utils."
+                "weight_norm usage, see https://github.com/pytorch/pytorch/pull/103001"
+            )
+        if id(self) in memo:
+            return memo[id(self)]
+        import copy
+
+        result = _rebuild(type(self), self._data.copy(), self._requires_grad, {})
+        memo[id(self)] = result
+        result.__dict__.update(copy.deepcopy(_user_attributes(self), memo))
+        if self._grad is not None:
+            result._grad = copy.deepcopy(self._grad, memo)
+        return result
+
+    def __reduce_ex__(self, protocol: Any) -> tuple:
+        if not self.is_leaf:
+            raise RuntimeError("only leaf tensors can be pickled: use detach()")
+        return _rebuild, (type(self), self._data.copy(), self._requires_grad, _user_attributes(self))
+
+    # -- arithmetic ------------------------------------------------------------------------------------------------
+
+    __add__ = __radd__ = _operator(arithmetic.add)
+    __sub__ = _operator(arithmetic.sub)
+    __rsub__ = _operator(arithmetic.sub, reflected=True)
+    __mul__ = __rmul__ = _operator(arithmetic.mul)
+    __truediv__ = _operator(arithmetic.div)
+    __rtruediv__ = _operator(arithmetic.div, reflected=True)
+    __floordiv__ = _operator(arithmetic.floor_divide)
+    __rfloordiv__ = _operator(arithmetic.floor_divide, reflected=True)
+    __mod__ = _operator(arithmetic.remainder)
+    __rmod__ = _operator(arithmetic.remainder, reflected=True)
+    __pow__ = _operator(arithmetic.pow)
+    __rpow__ = _operator(arithmetic.rpow)
+    __matmul__ = _operator(linalg.matmul)
+    __rmatmul__ = _operator(linalg.matmul, reflected=True)
+    __neg__ = elementwise.neg
+    __pos__ = elementwise.positive
+    __abs__ = elementwise.abs
+    __eq__ = _operator(elementwise.eq)  # type: ignore[assignment]
+    __ne__ = _operator(elementwise.ne)  # type: ignore[assignment]
+    __lt__ = _operator(elementwise.lt)
+    __le__ = _operator(elementwise.le)
+    __gt__ = _operator(elementwise.gt)
+    __ge__ = _operator(elementwise.ge)
+    __and__ = __rand__ = _operator(elementwise.bitwise_and)
+    __or__ = __ror__ = _operator(elementwise.bitwise_or)
+    __xor__ = __rxor__ = _operator(elementwise.bitwise_xor)
+    __invert__ = elementwise.bitwise_not
+    __iadd__ = _operator(_inplace.add_)
+    __isub__ = _operator(_inplace.sub_)
+    __imul__ = _operator(_inplace.mul_)
+    __itruediv__ = _operator(_inplace.div_)
+    __ifloordiv__ = _operator(_inplace.floor_divide_)
+    __imod__ = _operator(_inplace.remainder_)
+    __ipow__ = _operator(_inplace.pow_)  # type: ignore[assignment,misc]
+    __getitem__ = indexing.getitem
+    __setitem__ = indexing.setitem
+
+    add, sub, mul, div = arithmetic.add, arithmetic.sub, arithmetic.mul, arithmetic.div
+    subtract, multiply, divide, true_divide = sub, mul, div, arithmetic.div
+    floor_divide, remainder, fmod = arithmetic.floor_divide, arithmetic.remainder, arithmetic.fmod
+    pow, square = arithmetic.pow, arithmetic.square
+    maximum, minimum, fmax, fmin = arithmetic.maximum, arithmetic.minimum, arithmetic.fmax, arithmetic.fmin
+    atan2, hypot, logaddexp, xlogy = arithmetic.atan2, arithmetic.hypot, arithmetic.logaddexp, arithmetic.xlogy
+    lerp, addcmul, addcdiv = arithmetic.lerp, arithmetic.addcmul, arithmetic.addcdiv
+
+    # -- element by element ----------------------------------------------------------------------------------------
+
+    neg = negative = elementwise.neg
+    abs = absolute = elementwise.abs
+    positive = elementwise.positive
+    exp, exp2, expm1 = elementwise.exp, elementwise.exp2, elementwise.expm1
+    log, log2, log10, log1p = elementwise.log, elementwise.log2, elementwise.log10, elementwise.log1p
+    sqrt, rsqrt, reciprocal = elementwise.sqrt, elementwise.rsqrt, elementwise.reciprocal
+    sin, cos, tan = elementwise.sin, elementwise.cos, elementwise.tan
+    asin, acos, atan = elementwise.asin, elementwise.acos, elementwise.atan
+    arcsin, arccos, arctan = asin, acos, atan
+    sinh, cosh, tanh = elementwise.sinh, elementwise.cosh, elementwise.tanh
+    asinh, acosh, atanh = elementwise.asinh, elementwise.acosh, elementwise.atanh
+    sigmoid, relu, erf, logit = elementwise.sigmoid, elementwise.relu, elementwise.erf, elementwise.logit
+    floor, ceil, round = elementwise.floor, elementwise.ceil, elementwise.round
+    trunc, frac, sign = elementwise.trunc, elementwise.frac, elementwise.sign
+    fix = trunc
+    clamp = clip = elementwise.clamp
+    masked_fill, nan_to_num = elementwise.masked_fill, elementwise.nan_to_num
+    eq, ne, lt, le, gt, ge = (
+        elementwise.eq, elementwise.ne, elementwise.lt, elementwise.le, elementwise.gt, elementwise.ge,
+    )  # fmt: skip
+    isnan, isinf, isfinite = elementwise.isnan, elementwise.isinf, elementwise.isfinite
+    isclose, allclose, equal = elementwise.isclose, elementwise.allclose, elementwise.equal
+    logical_and, logical_or = elementwise.logical_and, elementwise.logical_or
+    logical_xor, logical_not = elementwise.logical_xor, elementwise.logical_not
+    bitwise_and, bitwise_or = elementwise.bitwise_and, elementwise.bitwise_or
+    bitwise_xor, bitwise_not = elementwise.bitwise_xor, elementwise.bitwise_not
+
+    def where(self, condition: Any, other: Any) -> Any:
+        """self where the condition holds, else other."""
+        return elementwise.where(condition, self, other)
+
+    # -- reductions --------------------------------------------------------------------------------------------------
+
+    sum, mean, prod = reduction.sum, reduction.mean, reduction.prod
+    var, std = reduction.var, reduction.std
+    max, min, amax, amin = reduction.max, reduction.min, reduction.amax, reduction.amin
+    argmax, argmin = reduction.argmax, reduction.argmin
+    all, any, count_nonzero = reduction.all, reduction.any, reduction.count_nonzero
+    cumsum, cumprod, logsumexp, norm = reduction.cumsum, reduction.cumprod, reduction.logsumexp, reduction.norm
+    softmax, log_softmax = reduction.softmax, reduction.log_softmax
+
+    # -- linear algebra ------------------------------------------------------------------------------------------------
+
+    matmul, mm, bmm, mv, dot, outer = linalg.matmul, linalg.mm, linalg.bmm, linalg.mv, linalg.dot, linalg.outer
+    addmm, baddbmm = linalg.addmm, linalg.baddbmm
+
+    # -- shape -----------------------------------------------------------------------------------------------------------
+
+    T = property(shapes.reverse_dims, doc=shapes.reverse_dims.__doc__)
+    mT = property(shapes.matrix_transpose, doc=shapes.matrix_transpose.__doc__)
+    reshape, view, view_as, reshape_as = shapes.reshape, shapes.view, shapes.view_as, shapes.reshape_as
+    flatten, unflatten, ravel = shapes.flatten, shapes.unflatten, shapes.ravel
+    permute, transpose, t, movedim = shapes.permute, shapes.transpose, shapes.t, shapes.movedim
+    swapaxes = swapdims = shapes.transpose
+    expand, expand_as, broadcast_to = shapes.expand, shapes.expand_as, shapes.broadcast_to
+    sum_to_size, squeeze, unsqueeze = shapes.sum_to_size, shapes.squeeze, shapes.unsqueeze
+    diagonal, tril, triu = shapes.diagonal, shapes.tril, shapes.triu
+    split, chunk, unbind = shapes.split, shapes.chunk, shapes.unbind
+    flip, roll, repeat, tile = shapes.flip, shapes.roll, shapes.repeat, shapes.tile
+    contiguous, numel, nelement = shapes.contiguous, shapes.numel, shapes.numel
+
+    # -- indexing ----------------------------------------------------------------------------------------------------------
+
+    select, narrow = indexing.select, indexing.narrow
+    gather, scatter, scatter_add = indexing.gather, indexing.scatter, indexing.scatter_add
+    index_select, masked_select, nonzero = indexing.index_select, indexing.masked_select, indexing.nonzero
+
+    # -- new tensors like this one -----------------------------------------------------------------------------------------
+
+    new_zeros, new_ones, new_empty = creation.new_zeros, creation.new_ones, creation.new_empty
+    new_full, new_tensor = creation.new_full, creation.new_tensor
+    bernoulli, multinomial = creation.bernoulli, creation.multinomial
+
+    # -- in place ------------------------------------------------------------------------------------------------------------
+
+    add_, sub_, mul_, div_ = _inplace.add_, _inplace.sub_, _inplace.mul_, _inplace.div_
+    floor_divide_, remainder_, fmod_ = _inplace.floor_divide_, _inplace.remainder_, _inplace.fmod_
+    pow_, square_, neg_, abs_ = _inplace.pow_, _inplace.square_, _inplace.neg_, _inplace.abs_
+    exp_, log_, sqrt_, rsqrt_ = _inplace.exp_, _inplace.log_, _inplace.sqrt_, _inplace.rsqrt_
+    reciprocal_, sigmoid_, tanh_, relu_ = _inplace.reciprocal_, _inplace.sigmoid_, _inplace.tanh_, _inplace.relu_
+    sin_, cos_, floor_, ceil_ = _inplace.sin_, _inplace.cos_, _inplace.floor_, _inplace.ceil_
+    round_, trunc_, sign_ = _inplace.round_, _inplace.trunc_, _inplace.sign_
+    clamp_ = clip_ = _inplace.clamp_
+    addcmul_, addcdiv_, lerp_ = _inplace.addcmul_, _inplace.addcdiv_, _inplace.lerp_
+    copy_, fill_, zero_, masked_fill_ = _inplace.copy_, _inplace.fill_, _inplace.zero_, _inplace.masked_fill_
+    scatter_, scatter_add_ = _inplace.scatter_, _inplace.scatter_add_
+    uniform_, normal_, random_ = _inplace.uniform_, _inplace.normal_, _inplace.random_
+    bernoulli_, exponential_ = _inplace.bernoulli_, _inplace.exponential_
+
+
+builtin_bool, builtin_float, builtin_int = bool, float, int  # the class body shadows them by PyTorch's names
+
+
+def _checked_dim(dim: int, ndim: int) -> int:
+    if not ndim:
+        raise IndexError(f"Dimension specified as {dim} but tensor has no dimensions")
+    return canonical_dim(dim, ndim)
+
+
+def _user_attributes(tensor: Tensor) -> dict:
+    """What users hung onto the tensor: copied along; gradients and hooks are not."""
+    return {k: v for k, v in tensor.__dict__.items() if not hasattr(Variable, k)}
+
+
+def _rebuild(cls: type, data: np.ndarray, requires_grad: bool, attributes: dict) -> Any:
+    """Makes a copy or unpickled tensor of the same class."""
+    result = wrap(data)
+    if cls is not Tensor:
+        result = result.as_subclass(cls) if hasattr(result, "as_subclass") else cls(result, requires_grad)
+    result._requires_grad = requires_grad
+    result.__dict__.update(attributes)
+    return result
+
+
+def is_tensor(obj: Any, /) -> bool:
+    """Whether ``obj`` is a Tensor."""
+    return isinstance(obj, Tensor)
+
+
+def scalar_tensor(value: Any, *, dtype: Any = None) -> Any:
+    """A zero-dim tensor of the default dtype (or ``dtype``)."""
+    return constant(value, dtype or dtypes.get_default_dtype())
+
+
+set_tensor_class(Tensor)
