@@ -6,9 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from minitorch_bn import _inplace, creation, dtypes
+from minitorch_bn import _inplace, creation, dtypes, random
 from minitorch_bn._tensor_str import tensor_str
 from minitorch_bn.autograd import engine, hooks, views
+from minitorch_bn.autograd.node import Operator
 from minitorch_bn.autograd.variable import Variable, set_tensor_class, wrap
 from minitorch_bn.device import CPU, check_device, device
 from minitorch_bn.ops import arithmetic, elementwise, indexing, linalg, reduction
@@ -19,10 +20,16 @@ from minitorch_bn.size import Size
 _OPERANDS = (Variable, bool, int, float, np.number, np.ndarray, np.bool_)
 
 
-def _operator(function: Any, reflected: bool = False) -> Any:
-    """A Python operator: NotImplemented for operands that are no numbers, so that Python asks the other side."""
+def _operator(function: Any, reflected: bool = False, same_dtype: type[Operator] | None = None) -> Any:
+    """A Python operator: NotImplemented for operands that are no numbers, so that Python asks the other side.
+
+    ``same_dtype`` is the operator behind ``function``, where two tensors of one dtype need no further look.
+    """
+    apply = same_dtype.apply if same_dtype is not None else None
 
     def method(self: Any, other: Any) -> Any:
+        if apply is not None and type(other) is Tensor and other._data.dtype is self._data.dtype:
+            return apply(self, other)
         if not isinstance(other, _OPERANDS):
             return NotImplemented
         if isinstance(other, np.ndarray):
@@ -213,7 +220,7 @@ class Tensor(Variable):
     def data(self, value: Any) -> None:
         if not isinstance(value, Variable):
             raise TypeError(f"Variable data has to be a tensor, but got {type(value).__name__}")
-        self._data = value._data
+        self._data = value._data.view()  # an array object of its own: saved values are recognised by identity
 
     def detach(self) -> Tensor:
         """The same memory without history; in-place changes are noticed by graphs that saved this tensor."""
@@ -430,10 +437,10 @@ class Tensor(Variable):
 
     # -- arithmetic ------------------------------------------------------------------------------------------------
 
-    __add__ = __radd__ = _operator(arithmetic.add)
+    __add__ = __radd__ = _operator(arithmetic.add, same_dtype=arithmetic.Add)
     __sub__ = _operator(arithmetic.sub)
     __rsub__ = _operator(arithmetic.sub, reflected=True)
-    __mul__ = __rmul__ = _operator(arithmetic.mul)
+    __mul__ = __rmul__ = _operator(arithmetic.mul, same_dtype=arithmetic.Mul)
     __truediv__ = _operator(arithmetic.div)
     __rtruediv__ = _operator(arithmetic.div, reflected=True)
     __floordiv__ = _operator(arithmetic.floor_divide)
@@ -602,3 +609,5 @@ def scalar_tensor(value: Any, *, dtype: Any = None) -> Any:
 
 
 set_tensor_class(Tensor)
+random.Generator.device = CPU
+random._wrap_state, random._unwrap_state = wrap, lambda state: getattr(state, "_data", state)

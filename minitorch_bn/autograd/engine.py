@@ -40,13 +40,18 @@ def run_backward(
     def send(node: Node, output_nr: int, grad: Any) -> None:
         if runs is not None and node not in runs:
             return
-        grad = fit(grad, *node.metadata[output_nr])
+        shape, dtype = node.metadata[output_nr]
+        data = grad._data
+        if data.shape != shape or data.dtype != dtype:
+            grad = fit(grad, shape, dtype)
         entry = waiting.get(node.sequence_nr)
         if entry is None:
             entry = waiting[node.sequence_nr] = (node, [None] * len(node.metadata))
             heappush(heap, -node.sequence_nr)
         so_far = entry[1][output_nr]
-        entry[1][output_nr] = grad if so_far is None else so_far + grad
+        if so_far is not None:
+            grad = so_far + grad if create_graph else wrap(mode.quietly(np.add, so_far._data, grad._data))
+        entry[1][output_nr] = grad
 
     before = mode.grad
     mode.grad = create_graph

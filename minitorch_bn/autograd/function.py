@@ -25,7 +25,12 @@ class FunctionCtx(Node):
     function: type[Function]
     _dirty: tuple = ()
     _non_differentiable: tuple = ()
-    _inputs: tuple = ()
+    _needs: tuple[bool, ...] = ()
+
+    @property
+    def needs_input_grad(self) -> tuple[bool, ...]:
+        """For each argument of ``forward``, whether it is a tensor whose gradient is asked for."""
+        return self._needs
 
     def mark_non_differentiable(self, *tensors: Any) -> None:
         """These outputs get no gradient."""
@@ -140,7 +145,7 @@ class Function:
         needs = tuple(bool(t and a.requires_grad) for t, a in zip(tensors, args))
         recording = mode.grad and any(needs)
         ctx.edges = [gradient_edge(a) if recording and n else None for n, a in zip(needs, args)]
-        ctx.needs_input_grad = needs
+        ctx._needs = needs
         ctx._is_tensor = tensors
         with no_grad():
             if cls.setup_context is Function.setup_context:

@@ -2,19 +2,31 @@
 
 from __future__ import annotations
 
+import contextvars
 import functools
 import threading
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 
 class _Mode(threading.local):
-    """The switches of the running thread; a new thread starts with recording on."""
+    """The switches of the running thread; a new thread starts with recording on.
+
+    ``quietly(f, *args)`` calls ``f`` with numpy's floating-point warnings off: inf and nan are values here. It runs in a
+    context of the thread's own where they are off for good, which costs a twentieth of switching them off and on.
+    """
 
     grad = True
     inference = False
+
+    def __init__(self) -> None:
+        context = contextvars.Context()
+        context.run(np.seterr, all="ignore")
+        self.quietly = context.run
 
 
 mode = _Mode()

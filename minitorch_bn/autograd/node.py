@@ -41,11 +41,11 @@ class Node:
     ``(shape, dtype)``, which every gradient that arrives is made to fit.
     """
 
-    __slots__ = ("__dict__", "__weakref__", "_saved", "edges", "metadata", "needs_input_grad", "sequence_nr")
+    __slots__ = ("__dict__", "__weakref__", "_saved", "edges", "metadata", "recording", "sequence_nr")
 
     edges: Any
     metadata: Any
-    needs_input_grad: Sequence[bool]  # for each input, whether its gradient is asked for
+    recording: bool  # while forward runs: whether this call will be a node of the graph
     _pre_hooks: dict | None = None  # output_nr -> hooks of the tensor that is this output
     _retained: dict | None = None  # output_nr -> weak reference to a tensor that retains its gradient
     _node_pre_hooks: dict | None = None
@@ -60,6 +60,11 @@ class Node:
     def next_functions(self) -> tuple:
         """For each input ``(node, output_nr)``, or ``(None, 0)`` where no gradient goes."""
         return tuple(edge or (None, 0) for edge in self.edges)
+
+    @property
+    def needs_input_grad(self) -> tuple[bool, ...]:
+        """For each input, whether its gradient is asked for."""
+        return tuple([edge is not None for edge in self.edges])
 
     def name(self) -> str:
         """The node's name as PyTorch prints it."""
@@ -91,8 +96,8 @@ class Node:
         """
         packed: list = []
         for value in self._saved:
-            if not isinstance(value, (np.ndarray, np.generic, Variable)):
-                packed.append(value)  # Python numbers and None
+            if value is None or not isinstance(value, (np.ndarray, np.generic, Variable)):
+                packed.append(value)  # None and Python numbers
                 continue
             for place, known in enumerate(inputs):
                 if known is value:
@@ -120,15 +125,18 @@ class Node:
     @property
     def saved_tensors(self) -> tuple:
         """What ``save_for_backward`` kept, as Tensors that are connected to the graph."""
+        return self._unpack_all(connect=True)
+
+    def _unpack_all(self, connect: bool) -> tuple:
         if self._saved is None:
             raise RuntimeError(_FREED)
-        return tuple(self._unpack(entry) if type(entry) is tuple else entry for entry in self._saved)
+        return tuple([self._unpack(entry, connect) if type(entry) is tuple else entry for entry in self._saved])
 
-    def _unpack(self, entry: tuple) -> Any:
+    def _unpack(self, entry: tuple, connect: bool) -> Any:
         data, counter, version, place = entry
         if counter[0] != version:
             raise RuntimeError(self._modified_text(data, counter, version, place))
-        if place is None:
+        if not connect or place is None:
             return wrap(data)
         edge = (self, ~place) if place < 0 else self.edges[place]
         if edge is None:
@@ -208,7 +216,7 @@ def accumulate(variable: Variable, grad: Any, keep_graph: bool) -> None:
     elif keep_graph:
         variable._grad = total + grad
     else:
-        np.add(total._data, grad._data, out=total._data)
+        mode.quietly(np.add, total._data, grad._data, total._data)
         total._version_counter[0] += 1
 
 
@@ -225,9 +233,14 @@ def gradient_edge(tensor: Variable) -> tuple[Node, int]:
     return node, 0
 
 
-def _explain_shapes(arrays: list) -> None:
-    """Where operands do not broadcast, PyTorch's text instead of numpy's."""
-    broadcast_shapes(*(a.shape for a in arrays if isinstance(a, np.ndarray)))
+class _NoEdges(dict):
+    """(None,) * n for each n, made once."""
+
+    def __missing__(self, n: int) -> tuple[None, ...]:
+        return self.setdefault(n, (None,) * n)
+
+
+_NO_EDGES = _NoEdges()
 
 
 class Operator(Node):
@@ -246,9 +259,6 @@ class Operator(Node):
         super().__init_subclass__(**kwargs)
         # The class is the node's type, and graph-drawing tools print type(node).__name__.
         cls.__name__ = name or f"{cls.__qualname__.rpartition('.')[2]}Backward0"
-        if "forward" in cls.__dict__ and not cls.is_view:
-            # inf and nan are values here, as in PyTorch: numpy's warnings stay silent
-            cls.forward = np.errstate(all="ignore")(cls.forward)  # type: ignore[method-assign]
 
     def forward(ctx, *args: Any) -> Any:
         """Arrays in, array (or a tuple of arrays) out."""
@@ -262,52 +272,62 @@ class Operator(Node):
         result = self.backward(*grads)
         return result if type(result) is tuple else (result,)
 
+    @property
+    def saved_tensors(ctx) -> tuple:
+        """What ``save_for_backward`` kept, as Tensors; connected to the graph if this backward is itself recorded."""
+        return ctx._unpack_all(connect=mode.grad)
+
     @classmethod
     def apply(cls, *args: Any) -> Any:
         """Runs the operator on Tensors (and plain values), and records it if a gradient may be asked for."""
         ctx = _new(cls)
         arrays = ctx._start(args)
-        try:
-            out = ctx.forward(*arrays)
-        except ValueError:
-            _explain_shapes(arrays)
-            raise
+        out = ctx._compute(arrays)
         if type(out) is tuple:
             result: Any = tuple(map(wrap, out))
-            outputs = result
+            if ctx.recording:
+                ctx._record(result)
+                if ctx._saved:
+                    ctx._pack(arrays, out, args, result)
         else:
             result = wrap(out)
-            outputs = (result,)
-        if ctx.edges is not None:
-            ctx._record(outputs)
-            if ctx._saved:
-                ctx._pack(arrays, out if type(out) is tuple else (out,), args, outputs)
+            if ctx.recording:
+                ctx._record((result,))
+                if ctx._saved:
+                    ctx._pack(arrays, (out,), args, (result,))
         if cls.is_view:
-            views.attach(ctx, args, outputs)
+            views.attach(ctx, args, result if type(result) is tuple else (result,))
         return result
 
     def _start(ctx, args: tuple) -> list:
-        """Takes the arrays out of the arguments and notes where gradients would go (``edges`` None: nowhere)."""
+        """Takes the arrays out of the arguments and notes where their gradients would go."""
         ctx._saved = ()
-        recording = False
-        edges: list = []
-        needs: list[bool] = []
+        ctx.recording = False
+        ctx.edges = _NO_EDGES[len(args) - ctx.options]
+        if not mode.grad:
+            return [arg._data if isinstance(arg, Variable) else arg for arg in args]
         arrays = list(args)
-        for i in range(len(args) - ctx.options):
-            arg = args[i]
-            edge = None
+        for i, arg in enumerate(args):
             if isinstance(arg, Variable):
                 arrays[i] = arg._data
                 if arg._view is not None:
                     views.refresh(arg)
-                if arg._requires_grad and mode.grad:
-                    edge = gradient_edge(arg)
-                    recording = True
-            edges.append(edge)
-            needs.append(edge is not None)
-        ctx.edges = edges if recording else None
-        ctx.needs_input_grad = needs
+                if arg._requires_grad:
+                    if not ctx.recording:
+                        ctx.recording = True
+                        ctx.edges = list(ctx.edges)
+                    ctx.edges[i] = gradient_edge(arg)
         return arrays
+
+    def _compute(ctx, arrays: list) -> Any:
+        """Runs ``forward``."""
+        try:
+            # views do no arithmetic that could warn, and replaying one may call operators
+            return ctx.forward(*arrays) if ctx.is_view else mode.quietly(ctx.forward, *arrays)
+        except ValueError:
+            # Where operands do not broadcast, PyTorch's text instead of numpy's.
+            broadcast_shapes(*(a.shape for a in arrays if isinstance(a, np.ndarray)))
+            raise
 
     def _record(ctx, outputs: tuple) -> None:
         """Makes this call the node that its outputs come from."""
@@ -328,13 +348,9 @@ class Operator(Node):
         views.check_inplace(target, any(isinstance(a, Variable) and a.requires_grad for a in args))
         ctx = _new(cls)
         arrays = ctx._start((target, *args))
-        try:
-            out = ctx.forward(*arrays)
-        except ValueError:
-            _explain_shapes(arrays)
-            raise
+        out = ctx._compute(arrays)
         views.check_fits(target, np.asarray(out))
-        recording = ctx.edges is not None
+        recording = ctx.recording
         before = wrap(target._data)
         if recording and any(value is target._data for value in ctx._saved):
             before._data = target._data.copy()  # the rule needs the values that are about to be overwritten

@@ -1,0 +1,206 @@
+"""Batch Normalization layers: state, checks and ``forward``. The mathematics is in ``minitorch_bn.ops.batch_norm``."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from typing import Any
+
+import numpy as np
+
+from minitorch_bn import creation, dtypes
+from minitorch_bn.nn import init
+from minitorch_bn.nn.modules.module import Module
+from minitorch_bn.nn.parameter import Parameter
+from minitorch_bn.ops.batch_norm import batch_norm_and_fold
+
+
+class _NormBase(Module):
+    """Parameters, running estimates and how they are saved; shared by all normalisations that keep such estimates.
+
+    ``momentum`` is the weight of the new batch: running = (1 - momentum) running + momentum batch. None averages over all
+    batches equally. The variance that normalises is the biased one; the one folded into ``running_var`` is unbiased.
+    """
+
+    _version = 2  # 2: num_batches_tracked is part of the state
+    __constants__ = ["track_running_stats", "momentum", "eps", "num_features", "affine"]  # noqa: RUF012
+
+    num_features: int
+    eps: float
+    momentum: float | None
+    affine: bool
+    track_running_stats: bool
+    weight: Any
+    bias: Any
+    running_mean: Any
+    running_var: Any
+    num_batches_tracked: Any
+
+    def __init__(
+        self,
+        num_features: int,
+        eps: float = 1e-5,
+        momentum: float | None = 0.1,
+        affine: bool = True,
+        track_running_stats: bool = True,
+        device: Any = None,
+        dtype: dtypes.dtype | None = None,
+        *,
+        bias: bool = True,
+    ) -> None:
+        super().__init__()
+        _check_configuration(num_features, eps, momentum)
+        self.num_features = num_features
+        self.eps = eps
+        self.momentum = momentum
+        self.affine = affine
+        self.track_running_stats = track_running_stats
+        made: dict[str, Any] = {"device": device, "dtype": dtype}
+        self.register_parameter("weight", Parameter(creation.empty(num_features, **made)) if affine else None)
+        self.register_parameter("bias", Parameter(creation.empty(num_features, **made)) if affine and bias else None)
+        self.register_buffer("running_mean", creation.zeros(num_features, **made) if track_running_stats else None)
+        self.register_buffer("running_var", creation.ones(num_features, **made) if track_running_stats else None)
+        count = creation.tensor(0, dtype=dtypes.int64) if track_running_stats else None
+        self.register_buffer("num_batches_tracked", count)
+        self.reset_parameters()
+
+    def reset_running_stats(self) -> None:
+        """Running mean 0, running variance 1, no batch counted; nothing without running estimates."""
+        if self.track_running_stats:
+            self.running_mean.zero_()
+            self.running_var.fill_(1)
+            self.num_batches_tracked.zero_()
+
+    def reset_parameters(self) -> None:
+        """Also weight 1 and bias 0."""
+        self.reset_running_stats()
+        if self.weight is not None:
+            init.ones_(self.weight)
+        if self.bias is not None:
+            init.zeros_(self.bias)
+
+    def _check_input_dim(self, input: Any) -> None:
+        raise NotImplementedError
+
+    def extra_repr(self) -> str:
+        return (
+            f"{self.num_features}, eps={self.eps}, momentum={self.momentum}, affine={self.affine}, "
+            f"bias={self.bias is not None}, track_running_stats={self.track_running_stats}"
+        )
+
+    def _load_from_state_dict(
+        self, state_dict: dict, prefix: str, local_metadata: dict, strict: bool, *reports: list[str]
+    ) -> None:
+        version = local_metadata.get("version")
+        if (version is None or version < 2) and self.track_running_stats:
+            # Before version 2 no batches were counted: such a state leaves the count as it is.
+            key = prefix + "num_batches_tracked"
+            if key not in state_dict:
+                count = self.num_batches_tracked
+                state_dict[key] = creation.tensor(0, dtype=dtypes.int64) if count is None else count
+        super()._load_from_state_dict(state_dict, prefix, local_metadata, strict, *reports)
+
+
+class _BatchNorm(_NormBase):
+    def forward(self, input: Any) -> Any:
+        """Normalises with the batch's own statistics in training (or without running estimates), else with those."""
+        self._check_input_dim(input)
+        mean, var = self.running_mean, self.running_var
+        use_batch = self.training or (mean is None and var is None)
+        if self.training and not self.track_running_stats:
+            mean = var = None
+        output, counts = batch_norm_and_fold(
+            input, mean, var, self.weight, self.bias, use_batch, self._averaging_factor(), self.eps, self
+        )
+        if counts and self.training and self.track_running_stats and self.num_batches_tracked is not None:
+            # only now: a batch that was refused, empty or not finite is not counted
+            self.num_batches_tracked.add_(1)
+        return output
+
+    def _averaging_factor(self) -> float:
+        """The weight of this batch in the running estimates."""
+        if self.momentum is not None:
+            return self.momentum
+        if self.num_batches_tracked is None:
+            return 0.0
+        return 1.0 / (self.num_batches_tracked.item() + 1)
+
+
+class BatchNorm1d(_BatchNorm):
+    r"""Batch Normalization of (N, C) or (N, C, L): y = weight (x - mean) / sqrt(var + eps) + bias for each channel C.
+
+    In training mean and (biased) variance are the batch's, and running estimates follow them; in evaluation the running
+    estimates are used. ``num_features`` is C; ``eps`` >= 0 is added to the variance; ``momentum`` is the weight of the new
+    batch (None: a plain average over all batches); ``affine=False`` leaves out weight and bias, ``bias=False`` the bias
+    alone; ``track_running_stats=False`` uses the batch's statistics in evaluation too. Parameters and buffers have the
+    ``dtype`` given (default: the default dtype). ``state_dict()`` holds the live buffers: copy it to keep a snapshot.
+
+    Raises ValueError for input of other dimensions or with one value per channel in training, RuntimeError for a wrong
+    number of channels. Source: Ioffe and Szegedy (2015), https://arxiv.org/abs/1502.03167.
+
+    >>> import minitorch_bn as torch
+    >>> bn = torch.nn.BatchNorm1d(2)
+    >>> bn(torch.tensor([[1.0, 10.0], [3.0, 30.0]]))
+    tensor([[-1.0000, -1.0000],
+            [ 1.0000,  1.0000]], grad_fn=<NativeBatchNormBackward0>)
+    >>> bn.running_mean, bn.running_var, bn.num_batches_tracked
+    (tensor([0.2000, 2.0000]), tensor([ 1.1000, 20.9000]), tensor(1))
+    """
+
+    def _check_input_dim(self, input: Any) -> None:
+        if input.dim() not in (2, 3):
+            _refuse_dim("2D or 3D", "(N, C) or (N, C, L)", input)
+
+
+class BatchNorm2d(_BatchNorm):
+    """Batch Normalization of (N, C, H, W), over N, H and W of each channel C; otherwise as ``BatchNorm1d``.
+
+    >>> import minitorch_bn as torch
+    >>> torch.nn.BatchNorm2d(3, momentum=None)(torch.randn(2, 3, 4, 4)).shape
+    torch.Size([2, 3, 4, 4])
+    """
+
+    def _check_input_dim(self, input: Any) -> None:
+        if input.dim() != 4:
+            _refuse_dim("4D", "(N, C, H, W)", input)
+
+
+class BatchNorm3d(_BatchNorm):
+    """Batch Normalization of (N, C, D, H, W), over N, D, H and W of each channel C; otherwise as ``BatchNorm1d``."""
+
+    def _check_input_dim(self, input: Any) -> None:
+        if input.dim() != 5:
+            _refuse_dim("5D", "(N, C, D, H, W)", input)
+
+
+def _refuse_dim(expected: str, layout: str, input: Any) -> None:
+    raise ValueError(
+        f"expected {expected} input (got {input.dim()}D input)\nThe layer takes {layout}; the input has shape "
+        f"{list(input.shape)}."
+    )
+
+
+def _check_configuration(num_features: Any, eps: Any, momentum: Any) -> None:
+    """Refuses what can only go wrong later."""
+    if isinstance(num_features, bool) or not isinstance(num_features, (int, np.integer)):
+        raise TypeError(
+            f"empty(): argument 'size' (position 1) must be tuple of ints, not {type(num_features).__name__}\n"
+            "num_features is the number of channels, a whole number"
+        )
+    if num_features < 0:
+        raise RuntimeError(f"Trying to create tensor with negative dimension {num_features}: [{num_features}]")
+    for name, value in (("eps", eps), ("momentum", momentum)):
+        if name == "momentum" and value is None:
+            continue
+        if isinstance(value, bool) or not isinstance(value, (int, float, np.number)):
+            raise TypeError(f"{name} must be a number, but got {type(value).__name__}")
+        if not math.isfinite(value):
+            raise ValueError(f"{name} must be finite, but got {value}")
+    if eps < 0:
+        raise ValueError(f"batch_norm eps must be non-negative, but got {eps}")
+    if momentum is not None and 0.9 <= momentum < 1:
+        warnings.warn(
+            f"momentum={momentum} lets the running estimates follow almost only the last batch: here momentum is the "
+            f"weight of the new batch. 0.9 in Keras or JAX is 0.1 here; you may mean momentum={1 - momentum:.4g}.",
+            stacklevel=4,
+        )

@@ -1,0 +1,216 @@
+r"""Batch Normalization (Ioffe and Szegedy, 2015), and all of its derivatives from one symmetric operator.
+
+For each channel let mean(v) be the mean over its M values (the batch and every position), and
+
+    mu = mean(x)      r = 1 / sqrt(mean((x - mu)^2) + eps)      xh = (x - mu) r      y = w xh + b
+
+with weight w (gamma in the paper) and bias b (beta).
+
+**The Jacobian.** Let x move by dx. The mean moves by mean(dx), and r by -r^3 mean((x - mu) dx) = -r^2 mean(xh dx), for
+the deviations x - mu have mean 0. So
+
+    dxh = r (dx - mean(dx)) - (x - mu) r^2 mean(xh dx) = r P(dx),      P(v) = v - mean(v) - xh mean(xh v)
+
+P takes out of v what a shift or a stretch of the channel would add: exactly what normalising makes invisible. It is
+symmetric, sum u P(v) = sum v P(u), because each of its three terms is. That one fact gives every derivative:
+
+    forward mode      dy = w r P(dx) + dw xh + db
+    backward          gx = w r P(g)         gw = sum g xh         gb = sum g          (r P is its own transpose)
+
+**Differentiating backward.** Let u, a, c be the gradients that arrive for gx, gw, gb. What depends on g is linear, so its
+adjoint is read off, P being symmetric; for w and x write S = sum u w r P(g) + a sum g xh + c sum g and vary. With
+dr = -r^2 mean(xh dx) and dxh = r P(dx), the product rule gives
+
+    to g      w r P(u) + a xh + c
+    to w      r sum u P(g)                                              (nothing is ever divided by w)
+    to x      r P(h) - r^2 w xh mean(u P(g)),      h = a g - w r (u mean(g xh) + g mean(u xh))
+
+where h collects what multiplies dxh, namely a g and the two factors of -w r sum(u xh) mean(g xh), and the last term is dr.
+These lines are written with Tensors, mu, r and xh computed again from x, so the tape differentiates them again: every
+further order is right. A float kept from the forward pass would be a constant there, and the third order silently wrong.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from minitorch_bn.autograd.node import Operator
+from minitorch_bn.autograd.variable import wrap
+from minitorch_bn.kernels import norm_numpy as kernels
+from minitorch_bn.ops import _batch_norm_checks as checks
+
+
+class Statistics:
+    """A batch's mean and biased variance per channel (float64), and over how many values they were taken."""
+
+    __slots__ = ("count", "mean", "var")
+
+    mean: np.ndarray
+    var: np.ndarray
+    count: int
+
+
+class BatchNorm(Operator, name="NativeBatchNormBackward0"):
+    """y = w xh + b, with the statistics of x itself, which are noted in ``statistics``"""
+
+    options = 2
+
+    def forward(ctx, x, weight, bias, eps, statistics):
+        y, statistics.mean, statistics.var = kernels.batch_norm(x, weight, bias, eps)
+        statistics.count = x.size // max(x.shape[1], 1)
+        ctx.save_for_backward(x, weight)
+        ctx.eps, ctx.statistics = eps, statistics  # a snapshot: no later forward pass changes this gradient
+        return y
+
+    def backward(ctx, g):
+        x, weight = ctx.saved_tensors
+        return BatchNormBackward.apply(g, x, weight, ctx.eps, ctx.statistics)
+
+
+class BatchNormBackward(Operator, name="NativeBatchNormBackwardBackward0"):
+    """gx = w r P(g),  gw = sum g xh,  gb = sum g"""
+
+    options = 2
+
+    def forward(ctx, g, x, weight, eps, statistics):
+        ctx.save_for_backward(g, x, weight)
+        ctx.eps = eps
+        return kernels.batch_norm_backward(g, x, weight, statistics.mean, statistics.var, eps)
+
+    def backward(ctx, u, a, c):
+        g, x, weight = ctx.saved_tensors
+        dims = _all_but_channels(x.ndim)
+        xh = BatchNorm.apply(x, None, None, ctx.eps, Statistics())
+        r = (x.var(dims, correction=0, keepdim=True) + ctx.eps).rsqrt()
+        w = 1.0 if weight is None else _per_channel(weight, x.ndim)
+        a, c = _per_channel(a, x.ndim), _per_channel(c, x.ndim)
+
+        def mean(v):
+            return v.mean(dims, keepdim=True)
+
+        def P(v):
+            return v - mean(v) - xh * mean(xh * v)
+
+        uPg = u * P(g)
+        h = a * g - w * r * (u * mean(g * xh) + g * mean(u * xh))
+        to_g = w * r * P(u) + a * xh + c
+        to_x = r * P(h) - r * r * w * xh * mean(uPg)
+        to_w = None if weight is None else (r * uPg).sum(dims)
+        return to_g, to_x, to_w
+
+
+class FixedBatchNorm(Operator, name="NativeBatchNormBackward0"):
+    """y = w (x - m) r + b with a mean and variance that are given;  gx = g w r,  gw = sum g (x - m) r,  gb = sum g"""
+
+    options = 3
+
+    def forward(ctx, x, weight, bias, mean, var, eps):
+        ctx.save_for_backward(x, weight)
+        # copies: the running estimates may have moved on when backward comes
+        ctx.mean, ctx.r = mean.copy(), (1.0 / np.sqrt(var.astype(np.float64) + eps)).astype(var.dtype)
+        return kernels.normalize(x, weight, bias, mean, var, eps)
+
+    def backward(ctx, g):
+        x, weight = ctx.saved_tensors
+        need_x, need_weight, need_bias = ctx.needs_input_grad
+        dims = _all_but_channels(x.ndim)
+        m, r = _per_channel(wrap(ctx.mean), x.ndim), _per_channel(wrap(ctx.r), x.ndim)
+        gx = gw = None
+        if need_x:
+            gx = g * r if weight is None else g * (_per_channel(weight, x.ndim) * r)
+        if need_weight:
+            gw = (g * ((x - m) * r)).sum(dims)
+        return gx, gw, g.sum(dims) if need_bias else None
+
+
+def _all_but_channels(ndim: int) -> tuple[int, ...]:
+    return (0, *range(2, ndim))
+
+
+def _per_channel(v: Any, ndim: int) -> Any:
+    """(C,) -> (1, C, 1, ...), which broadcasts against the input."""
+    return v.reshape(1, -1, *(1,) * (ndim - 2))
+
+
+# -- functions -------------------------------------------------------------------------------------------------------
+
+
+def batch_norm(
+    input: Any,
+    running_mean: Any,
+    running_var: Any,
+    weight: Any = None,
+    bias: Any = None,
+    training: bool = False,
+    momentum: float = 0.1,
+    eps: float = 1e-5,
+) -> Any:
+    """Normalises each channel (axis 1) of ``input``: (N, C) or (N, C, *).
+
+    With ``training`` the batch's own mean and biased variance are used, and ``running_mean`` and ``running_var``, if
+    given, move by ``momentum`` towards the batch's mean and unbiased variance, in place: new = (1 - momentum) old +
+    momentum batch. Otherwise ``running_mean`` and ``running_var`` are used. ``weight`` and ``bias`` have shape (C,).
+    Everything is checked before anything is changed; the running estimates ignore an empty batch, and, with a warning,
+    one whose statistics are not finite. Source: Ioffe and Szegedy (2015), https://arxiv.org/abs/1502.03167, Algorithm 1.
+
+    Raises ValueError for one value per channel in training, RuntimeError for sizes that do not fit.
+
+    >>> import minitorch_bn as torch
+    >>> x = torch.tensor([[1.0, 10.0], [3.0, 30.0]])
+    >>> mean, var = torch.zeros(2), torch.ones(2)
+    >>> torch.nn.functional.batch_norm(x, mean, var, training=True)
+    tensor([[-1.0000, -1.0000],
+            [ 1.0000,  1.0000]])
+    >>> mean, var
+    (tensor([0.2000, 2.0000]), tensor([ 1.1000, 20.9000]))
+    """
+    return batch_norm_and_fold(input, running_mean, running_var, weight, bias, training, momentum, eps)[0]
+
+
+def batch_norm_and_fold(
+    input: Any,
+    running_mean: Any,
+    running_var: Any,
+    weight: Any,
+    bias: Any,
+    training: bool,
+    momentum: float,
+    eps: float,
+    layer: Any = None,
+) -> tuple[Any, bool]:
+    """``batch_norm``, and whether the batch counts: False for an empty one or one that is not finite.
+
+    ``layer`` is whom a warning names.
+    """
+    checks.check_batch_norm(input, running_mean, running_var, weight, bias, training, momentum, eps)
+    if not training and input._data.size:
+        return FixedBatchNorm.apply(input, weight, bias, running_mean._data, running_var._data, eps), False
+    statistics = Statistics()
+    y = BatchNorm.apply(input, weight, bias, eps, statistics)
+    counts = training and _fold(statistics, running_mean, running_var, momentum, layer)
+    return y, counts
+
+
+def _fold(batch: Statistics, running_mean: Any, running_var: Any, momentum: float, layer: Any) -> bool:
+    """Moves the running estimates towards a batch; all channels or, if any is not finite, none."""
+    if not batch.count:
+        return False
+    if running_mean is None:
+        return True
+    unbiased = batch.var * (batch.count / (batch.count - 1))
+    with np.errstate(all="ignore"):
+        moved = [
+            ((1 - momentum) * running._data + momentum * value).astype(running._data.dtype)
+            for running, value in ((running_mean, batch.mean), (running_var, unbiased))
+        ]
+        arrived = [batch.mean.astype(moved[0].dtype), unbiased.astype(moved[1].dtype)]
+    finite = np.isfinite(arrived[0]) & np.isfinite(arrived[1])
+    if not finite.all():
+        checks.warn_not_finite(np.flatnonzero(~finite), layer)
+        return False
+    for running, value in zip((running_mean, running_var), moved):
+        running._data[...] = value
+        running._version_counter[0] += 1
+    return True
