@@ -82,7 +82,7 @@ class Generator:
     7
     """
 
-    __slots__ = ("_bits", "_lock", "_seed", "_seeder", "_spare_normal")
+    __slots__ = ("_engine", "_lock", "_seed", "_seeder", "_spare_normal")
     device: object = "cpu"  # the Tensor floor puts its device here
 
     def __init__(self, device: object = "cpu") -> None:
@@ -92,8 +92,7 @@ class Generator:
                 f"Cannot get {kind.upper()} generator without ATen_{kind} library. "
                 "This package computes on the CPU: use Generator(device='cpu')"
             )
-        self._bits = np.random.MT19937(0)
-        self._seeder = np.random.RandomState(self._bits)  # has the seeding of 2002 that PyTorch uses
+        self._engine: np.random.MT19937 | None = None
         self._lock = threading.RLock()
         self.manual_seed(DEFAULT_SEED)
 
@@ -110,9 +109,19 @@ class Generator:
             raise ValueError("Overflow when unpacking long long")
         with self._lock:
             self._seed = seed % 2**64
-            self._seeder.seed(self._seed % 2**32)
+            if self._engine is not None:
+                self._seeder.seed(self._seed % 2**32)
             self._spare_normal: float | None = None
         return self
+
+    @property
+    def _bits(self) -> np.random.MT19937:
+        """The engine, made when it is first used: numpy loads numpy.random only then."""
+        if self._engine is None:
+            self._engine = np.random.MT19937(0)
+            self._seeder = np.random.RandomState(self._engine)  # has the seeding of 2002 that PyTorch uses
+            self._seeder.seed(self._seed % 2**32)
+        return self._engine
 
     def seed(self) -> int:
         """Seed with 64 bits from the operating system, and return them."""

@@ -87,7 +87,7 @@ def broadcast_shapes(*shapes: Iterable[int]) -> Size:
     ndim = max(map(len, sizes), default=0)
     result = [1] * ndim
     for size in sizes:
-        for i, n in enumerate(size, ndim - len(size)):
+        for i, n in zip(range(ndim - 1, -1, -1), reversed(size)):  # PyTorch reports the last mismatch
             if result[i] == 1:
                 result[i] = n
             elif n not in (1, result[i]):

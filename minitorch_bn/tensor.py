@@ -20,7 +20,9 @@ from minitorch_bn.size import Size
 _OPERANDS = (Variable, bool, int, float, np.number, np.ndarray, np.bool_)
 
 
-def _operator(function: Any, reflected: bool = False, same_dtype: type[Operator] | None = None) -> Any:
+def _operator(
+    function: Any, reflected: bool = False, same_dtype: type[Operator] | None = None, operands: tuple = _OPERANDS
+) -> Any:
     """A Python operator: NotImplemented for operands that are no numbers, so that Python asks the other side.
 
     ``same_dtype`` is the operator behind ``function``, where two tensors of one dtype need no further look.
@@ -30,7 +32,7 @@ def _operator(function: Any, reflected: bool = False, same_dtype: type[Operator]
     def method(self: Any, other: Any) -> Any:
         if apply is not None and type(other) is Tensor and other._data.dtype is self._data.dtype:
             return apply(self, other)
-        if not isinstance(other, _OPERANDS):
+        if not isinstance(other, operands):
             return NotImplemented
         if isinstance(other, np.ndarray):
             other = creation.from_numpy(other)
@@ -57,8 +59,16 @@ class Tensor(Variable):
     __array_priority__ = 1000  # numpy_array * tensor asks the tensor first
     __hash__ = object.__hash__
 
-    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
+    def __new__(cls, *args: Any, device: Any = None, **named: Any) -> Any:
+        if named:
+            raise TypeError(
+                f"new() received an invalid combination of arguments - got {', '.join(named)}: Tensor(...) takes sizes, "
+                "or data for the default dtype; use tensor(data, dtype=...)"
+            )
+        check_device(device)
         if len(args) == 1 and not isinstance(args[0], (int, Size)):
+            if args[0] is None or isinstance(args[0], float):
+                raise TypeError(f"new(): data must be a sequence (got {type(args[0]).__name__})")
             data = creation.tensor(args[0], dtype=dtypes.get_default_dtype())._data
         else:
             data = creation.empty(*(args or (0,)))._data
@@ -109,6 +119,8 @@ class Tensor(Variable):
         """The number of dimensions."""
         return self._data.ndim
 
+    ndimension = dim
+
     def element_size(self) -> int:
         """The bytes of one element."""
         return self._data.itemsize
@@ -139,25 +151,32 @@ class Tensor(Variable):
     @property
     def requires_grad(self) -> bool:
         """Whether a gradient is wanted: set on leaves, inherited by what is computed from them."""
-        if self._view is not None:
-            views.refresh(self)
-        return self._requires_grad
+        # a view that is behind its base takes part in the base's history as soon as it is used
+        return self._requires_grad or (self._view is not None and self._view.base._requires_grad)
 
     @requires_grad.setter
     def requires_grad(self, value: bool) -> None:
-        value = bool(value)
-        if self._node is not None and not value:
-            raise RuntimeError(
-                "you can only change requires_grad flags of leaf variables. If you want to use a computed variable in "
-                "a subgraph that doesn't require differentiation use var_no_grad = var.detach()."
-            )
+        if type(value) is not builtin_bool:
+            raise RuntimeError("requires_grad must be a bool")
+        if not self.is_leaf:
+            hint = "" if value else (
+                " If you want to use a computed variable in a subgraph that doesn't require differentiation use "
+                "var_no_grad = var.detach()."
+            )  # fmt: skip
+            raise RuntimeError(f"you can only change requires_grad flags of leaf variables.{hint}")
         if value and not self.is_floating_point():
-            raise RuntimeError("only Tensors of floating point dtype can require gradients")
+            raise RuntimeError("only Tensors of floating point and complex dtype can require gradients")
         self._requires_grad = value
 
     def requires_grad_(self, requires_grad: bool = True) -> Tensor:
         """Sets ``requires_grad`` and returns the tensor."""
-        self.requires_grad = requires_grad
+        if type(requires_grad) is not builtin_bool:
+            raise TypeError(
+                "requires_grad_(): argument 'requires_grad' (position 1) must be bool, not "
+                f"{type(requires_grad).__name__}"
+            )
+        if self.is_leaf or not requires_grad:  # what was computed and requires grad goes on doing so
+            self.requires_grad = requires_grad
         return self
 
     @property
@@ -174,14 +193,19 @@ class Tensor(Variable):
                 raise RuntimeError("can't assign Variable as its own grad")
             if value._data.shape != self._data.shape:
                 raise RuntimeError(
-                    f"assigned grad has data of a different size: expected {list(self._data.shape)}, got "
-                    f"{list(value._data.shape)}"
+                    f"attempting to assign a gradient of size '{list(value._data.shape)}' to a tensor of size "
+                    f"'{list(self._data.shape)}'. Please ensure that the gradient and the tensor are the same size"
                 )
             if value._data.dtype != self._data.dtype:
                 raise RuntimeError(
-                    f"assigned grad has data of a different type: expected {self.dtype!r}, got {value.dtype!r}"
+                    f"attempting to assign a gradient with dtype '{value.dtype.legacy_name.lower()}' to a tensor with "
+                    f"grad_dtype '{self.dtype.legacy_name}'. The gradient must have the tensor's dtype."
                 )
         self._grad = value
+
+    @grad.deleter
+    def grad(self) -> None:
+        self._grad = None
 
     @property
     def grad_fn(self) -> Any:
@@ -220,6 +244,8 @@ class Tensor(Variable):
     def data(self, value: Any) -> None:
         if not isinstance(value, Variable):
             raise TypeError(f"Variable data has to be a tensor, but got {type(value).__name__}")
+        if self._requires_grad and not value.is_floating_point():  # type: ignore[attr-defined]
+            raise RuntimeError("data set to a tensor that requires gradients must be floating point or complex dtype")
         self._data = value._data.view()  # an array object of its own: saved values are recognised by identity
 
     def detach(self) -> Tensor:
@@ -243,9 +269,10 @@ class Tensor(Variable):
         """Makes backward store the gradient of this computed tensor in ``.grad``."""
         if not self.requires_grad:
             raise RuntimeError("can't retain_grad on Tensor that has requires_grad=False")
-        if self._node is not None and not self._retains_grad:
+        node = self.grad_fn
+        if node is not None and not self._retains_grad:
             self._retains_grad = True
-            hooks.retain_on(self._node, self._output_nr, self)
+            hooks.retain_on(node, self._output_nr, self)
 
     @property
     def retains_grad(self) -> bool:
@@ -258,7 +285,7 @@ class Tensor(Variable):
 
     def register_post_accumulate_grad_hook(self, hook: Any) -> hooks.RemovableHandle:
         """``hook(tensor)`` is called after a gradient was added to a leaf's ``.grad``."""
-        if self._node is not None:
+        if not self.is_leaf:
             raise RuntimeError("post accumulate grad hooks cannot be registered on non-leaf tensors")
         if not self._requires_grad:
             raise RuntimeError("cannot register a hook on a tensor that doesn't require gradient")
@@ -291,10 +318,11 @@ class Tensor(Variable):
         return self._data.view()
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
-        array = self.numpy()
-        if dtype is not None and array.dtype != dtype:
-            return array.astype(dtype)
-        return array.copy() if copy else array
+        return np.array(self.numpy(), dtype, copy=copy)
+
+    def __array_wrap__(self, array: np.ndarray, context: Any = None, return_scalar: builtin_bool = False) -> Any:
+        """What numpy computed from a Tensor, ``np.sin(x)``, is a Tensor again."""
+        return wrap(array)
 
     def to(self, *args: Any, dtype: Any = None, device: Any = None, copy: bool = False, non_blocking: bool = False) -> Any:
         """As another dtype: ``to(dtype)``, ``to(device, dtype)``, ``to(other)``; the tensor itself if nothing changes."""
@@ -370,10 +398,10 @@ class Tensor(Variable):
         return builtin_bool(self._data.item())
 
     def __float__(self) -> float:
-        return builtin_float(self.item())
+        return builtin_float(_only_element(self))
 
     def __int__(self) -> int:
-        return builtin_int(self.item())
+        return builtin_int(_only_element(self))
 
     def __index__(self) -> int:
         if self._data.size != 1 or self._data.dtype.kind not in "iub":
@@ -403,13 +431,16 @@ class Tensor(Variable):
         return object.__format__(self, spec)
 
     def __repr__(self, *, tensor_contents: Any = None) -> str:
-        node = self.grad_fn
+        try:
+            node_name = type(self.grad_fn).__name__ if self.grad_fn is not None else None
+        except RuntimeError:  # a view that may no longer be used can still be looked at
+            node_name = "Invalid"
         return tensor_str(
             self._data,
             dtype_name=repr(self.dtype),
             default_dtype_name=repr(dtypes.get_default_dtype()),
-            requires_grad=self._requires_grad,
-            grad_fn_name=None if node is None else type(node).__name__,
+            requires_grad=self.requires_grad,
+            grad_fn_name=node_name,
         )
 
     def __deepcopy__(self, memo: dict) -> Any:
@@ -423,34 +454,35 @@ class Tensor(Variable):
             return memo[id(self)]
         import copy
 
-        result = _rebuild(type(self), self._data.copy(), self._requires_grad, {})
+        result = _rebuild(type(self), self._data.copy(order="K"), self._requires_grad, {})
         memo[id(self)] = result
         result.__dict__.update(copy.deepcopy(_user_attributes(self), memo))
         if self._grad is not None:
             result._grad = copy.deepcopy(self._grad, memo)
         return result
 
+    def __copy__(self) -> Any:
+        return _rebuild(type(self), self._data.view(), self.requires_grad, _user_attributes(self))
+
     def __reduce_ex__(self, protocol: Any) -> tuple:
-        if not self.is_leaf:
-            raise RuntimeError("only leaf tensors can be pickled: use detach()")
-        return _rebuild, (type(self), self._data.copy(), self._requires_grad, _user_attributes(self))
+        return _rebuild, (type(self), self._data, self.requires_grad, _user_attributes(self))
 
     # -- arithmetic ------------------------------------------------------------------------------------------------
 
     __add__ = __radd__ = _operator(arithmetic.add, same_dtype=arithmetic.Add)
     __sub__ = _operator(arithmetic.sub)
-    __rsub__ = _operator(arithmetic.sub, reflected=True)
+    __rsub__ = _operator(arithmetic.rsub)
     __mul__ = __rmul__ = _operator(arithmetic.mul, same_dtype=arithmetic.Mul)
     __truediv__ = _operator(arithmetic.div)
-    __rtruediv__ = _operator(arithmetic.div, reflected=True)
+    __rtruediv__ = _operator(arithmetic.rdiv)
     __floordiv__ = _operator(arithmetic.floor_divide)
     __rfloordiv__ = _operator(arithmetic.floor_divide, reflected=True)
     __mod__ = _operator(arithmetic.remainder)
     __rmod__ = _operator(arithmetic.remainder, reflected=True)
     __pow__ = _operator(arithmetic.pow)
     __rpow__ = _operator(arithmetic.rpow)
-    __matmul__ = _operator(linalg.matmul)
-    __rmatmul__ = _operator(linalg.matmul, reflected=True)
+    __matmul__ = _operator(linalg.matmul, operands=(Variable, np.ndarray))
+    __rmatmul__ = _operator(linalg.matmul, reflected=True, operands=(Variable, np.ndarray))
     __neg__ = elementwise.neg
     __pos__ = elementwise.positive
     __abs__ = elementwise.abs
@@ -463,7 +495,7 @@ class Tensor(Variable):
     __and__ = __rand__ = _operator(elementwise.bitwise_and)
     __or__ = __ror__ = _operator(elementwise.bitwise_or)
     __xor__ = __rxor__ = _operator(elementwise.bitwise_xor)
-    __invert__ = elementwise.bitwise_not
+    __invert__ = elementwise.invert
     __iadd__ = _operator(_inplace.add_)
     __isub__ = _operator(_inplace.sub_)
     __imul__ = _operator(_inplace.mul_)
@@ -581,6 +613,12 @@ def _checked_dim(dim: int, ndim: int) -> int:
     if not ndim:
         raise IndexError(f"Dimension specified as {dim} but tensor has no dimensions")
     return canonical_dim(dim, ndim)
+
+
+def _only_element(tensor: Tensor) -> Any:
+    if tensor._data.size != 1:
+        raise ValueError("only one element tensors can be converted to Python scalars")
+    return tensor.item()
 
 
 def _user_attributes(tensor: Tensor) -> dict:

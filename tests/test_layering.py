@@ -136,6 +136,11 @@ def internal_imports(module: str) -> Iterator[tuple[str, int]]:
             yield target, line
 
 
+def checks_of(family: str) -> str:
+    """The private module in which a family of operators may keep its checks: ops.conv -> ops._conv_checks."""
+    return f"ops._{family.rpartition('.')[2]}_checks"
+
+
 def objection(module: str, target: str) -> str | None:
     """Why `module` may not import `target`; None if it may."""
     above, below = floor(module), floor(target)
@@ -147,7 +152,7 @@ def objection(module: str, target: str) -> str | None:
         if any(lies_in(module, door[0]) and lies_in(target, door[1]) for door in DOORS):
             return None
         return f"neighbours on floor {above} live apart"
-    if room(module) == "ops" and module != "ops" and target != SHARED_BY_OPERATOR_FAMILIES:
+    if room(module) == "ops" and module != "ops" and target not in (SHARED_BY_OPERATOR_FAMILIES, checks_of(module)):
         return f"families of operators share code only through {SHARED_BY_OPERATOR_FAMILIES}"
     return None
 
@@ -191,6 +196,8 @@ def test_module_level_imports_are_numpy_and_the_standard_library(module):
         ("ops", "ops.shape", True),
         ("ops.shape", "ops._common", True),
         ("", "nn", True),
+        ("ops.conv", "ops._conv_checks", True),
+        ("ops.shape", "ops._conv_checks", False),
         ("ops.shape", "ops.indexing", False),
         ("ops.shape", "ops", False),
         ("ops._common", "ops.shape", False),

@@ -32,6 +32,15 @@ class FunctionCtx(Node):
         """For each argument of ``forward``, whether it is a tensor whose gradient is asked for."""
         return self._needs
 
+    def save_for_backward(self, *values: Any) -> None:
+        """Keeps tensors (or None) for ``backward``, which finds them in ``saved_tensors``."""
+        for i, value in enumerate(values):
+            if not (value is None or isinstance(value, Variable)):
+                raise TypeError(
+                    f"save_for_backward can only save variables, but argument {i} is of type {type(value).__name__}"
+                )
+        self._saved = values
+
     def mark_non_differentiable(self, *tensors: Any) -> None:
         """These outputs get no gradient."""
         self._non_differentiable = tensors
@@ -48,7 +57,7 @@ class FunctionCtx(Node):
         return value  # what a user saves beside inputs and outputs is his constant, as in PyTorch
 
     def run(self, grads: list) -> tuple:
-        result = self.function.backward(self, *grads)
+        result = self._rule()(self, *grads)
         result = result if isinstance(result, tuple) else (result,)
         if len(result) > len(self.edges) and all(g is None for g in result[len(self.edges) :]):
             result = result[: len(self.edges)]
@@ -57,14 +66,33 @@ class FunctionCtx(Node):
                 f"function {self.name()} returned an incorrect number of gradients (expected {len(self.edges)}, got "
                 f"{len(result)})"
             )
-        for i, (edge, grad) in enumerate(zip(self.edges, result)):
-            if edge is not None and grad is not None:
-                self._check(i, edge, grad)
+        for i, grad in enumerate(result):
+            if grad is not None:
+                self._check(i, self.edges[i], grad)
         return result
 
-    def _check(self, i: int, edge: tuple, grad: Any) -> None:
+    def _rule(self) -> Callable:
+        """The user's ``backward``, or its alias ``vjp``."""
+        function = self.function
+        if function.vjp is Function.vjp:
+            return function.backward
+        if function.backward is not Function.backward:
+            raise RuntimeError(
+                "Implementing both 'backward' and 'vjp' for a custom Function is not allowed. You should only implement "
+                "one of them."
+            )
+        return function.vjp
+
+    def _check(self, i: int, edge: tuple | None, grad: Any) -> None:
         if not isinstance(grad, Variable):
-            raise TypeError(f"expected Variable or None (got {type(grad).__name__})")
+            raise RuntimeError(f"expected Variable or None (got {type(grad).__name__})")
+        if not self._is_tensor[i]:
+            raise RuntimeError(
+                f"function {self.name()} returned a gradient different than None at position {i + 1}, but the "
+                "corresponding forward input was not a Variable"
+            )
+        if edge is None:
+            return  # nobody asked for it
         shape = edge[0].metadata[edge[1]][0]
         if grad._data.shape != shape and not _expandable(shape, grad._data.shape):
             raise RuntimeError(
@@ -114,8 +142,9 @@ class Function:
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         raise RuntimeError(
-            f"Legacy autograd function object was called: {type(self).__name__}. Instances are not made of a Function; "
-            f"write static forward and backward methods and call {type(self).__name__}.apply(...)"
+            "Legacy autograd function with non-static forward method is deprecated. Please use new-style autograd "
+            f"function with static forward method: no instance of {type(self).__name__} is made, call "
+            f"{type(self).__name__}.apply(...)"
         )
 
     @staticmethod
@@ -136,11 +165,16 @@ class Function:
             "backward mode AD."
         )
 
+    vjp = backward  # either name will do
+
     @classmethod
-    def apply(cls, *args: Any) -> Any:
+    def apply(cls, *args: Any, **kwargs: Any) -> Any:
         """Runs ``forward`` and records the call."""
         ctx = _new(cls._node_class)
         ctx._saved = ()
+        leading = (ctx,) if cls.setup_context is Function.setup_context else ()
+        if kwargs or not leading:
+            args = _in_order(cls.forward, leading, args, kwargs)
         tensors = tuple(isinstance(a, Variable) for a in args)
         needs = tuple(bool(t and a.requires_grad) for t, a in zip(tensors, args))
         recording = mode.grad and any(needs)
@@ -148,16 +182,26 @@ class Function:
         ctx._needs = needs
         ctx._is_tensor = tensors
         with no_grad():
-            if cls.setup_context is Function.setup_context:
-                result = cls.forward(ctx, *args)
-            else:
-                result = cls.forward(*args)
+            result = cls.forward(*leading, *args)
+            if not leading:
                 cls.setup_context(ctx, args, result)
         outputs = result if isinstance(result, tuple) else (result,)
         outputs = tuple(_own_output(ctx, out, args) for out in outputs)
+        _note_changed(ctx, outputs)
         if recording:
             _record(ctx, args, outputs)
         return outputs if isinstance(result, tuple) else outputs[0]
+
+
+def _in_order(forward: Callable, leading: tuple, args: tuple, kwargs: dict) -> tuple:
+    """Keyword arguments and defaults at their places: gradients are counted by position."""
+    import inspect  # slow to import, and rarely needed
+
+    bound = inspect.signature(forward).bind(*leading, *args, **kwargs)
+    bound.apply_defaults()
+    if bound.kwargs:
+        raise TypeError(f"Function.apply() takes no keyword-only arguments, but got {', '.join(bound.kwargs)}")
+    return bound.args[len(leading) :]
 
 
 def _own_output(ctx: FunctionCtx, out: Any, args: tuple) -> Any:
@@ -165,16 +209,27 @@ def _own_output(ctx: FunctionCtx, out: Any, args: tuple) -> Any:
     if not isinstance(out, Variable) or not any(out is a for a in args) or any(out is d for d in ctx._dirty):
         return out
     alias = wrap(out._data.view())
-    alias._version_counter = out._version_counter
+    views.link(alias, out, (), "function")
     return alias
+
+
+def _note_changed(ctx: FunctionCtx, outputs: tuple) -> None:
+    """Tells of the inputs that ``forward`` changed in place; refuses what autograd could not follow."""
+    for tensor in ctx._dirty:
+        tensor._version_counter[0] += 1
+        if not any(tensor is out for out in outputs):
+            raise RuntimeError(
+                "Some elements marked as dirty during the forward method were not returned as output. The inputs that "
+                "are modified inplace must all be outputs of the Function."
+            )
+        if mode.grad and tensor._requires_grad and tensor._node is None:
+            raise RuntimeError("a leaf Variable that requires grad has been used in an in-place operation.")
+        views.check_inplace(tensor)
 
 
 def _record(ctx: FunctionCtx, args: tuple, outputs: tuple) -> None:
     """Makes the call the node its differentiable outputs come from."""
     ctx.sequence_nr = _next_sequence_number()
-    for tensor in ctx._dirty:
-        views.check_inplace(tensor)
-        tensor._version_counter[0] += 1
     metadata = []
     for output_nr, out in enumerate(outputs):
         if not isinstance(out, Variable):
@@ -186,6 +241,8 @@ def _record(ctx: FunctionCtx, args: tuple, outputs: tuple) -> None:
             views.rebase(out, ctx)
         elif not skipped:
             out._node, out._output_nr, out._requires_grad = ctx, output_nr, True
+            if out._view is not None:
+                out._view.forbidden = "multiple" if len(outputs) > 1 else "function"
     ctx.metadata = metadata
     ctx._pack(args, outputs, args, outputs)
     ctx._non_differentiable = ctx._dirty = ()

@@ -96,7 +96,8 @@ class _GradContext:
                 try:
                     send, value = generator.send, (yield item)
                 except GeneratorExit:
-                    generator.close()
+                    with self.clone():
+                        generator.close()
                     raise
                 except BaseException as error:  # thrown in by the consumer: hand it to the generator
                     send, value = generator.throw, error
@@ -149,6 +150,9 @@ class set_grad_enabled(_GradContext):  # noqa: N801
     def __enter__(self) -> None:
         # the state to return to was noted on construction, which already switched
         _current.grad = self.grad
+
+    def __repr__(self) -> str:  # a notebook shows it where the call ends a cell
+        return f"torch.autograd.grad_mode.set_grad_enabled(mode={self.grad})"
 
     def clone(self) -> set_grad_enabled:
         return type(self)(self.grad)

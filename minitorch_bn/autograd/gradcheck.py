@@ -188,7 +188,7 @@ def _check_inputs(inputs: tuple[Any, ...]) -> None:
         if not _wants_check(value):
             continue
         data = value._data
-        if any(stride == 0 and size > 1 for stride, size in zip(data.strides, data.shape)):
+        if data.size and any(stride == 0 and size > 1 for stride, size in zip(data.strides, data.shape)):
             raise RuntimeError(
                 f"The {i}th input has a dimension with stride 0. gradcheck only supports inputs that are "
                 "non-overlapping to be able to compute the numerical gradients correctly. You should call .contiguous "

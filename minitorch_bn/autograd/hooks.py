@@ -6,6 +6,8 @@ import itertools
 import weakref
 from typing import TYPE_CHECKING, Any
 
+from minitorch_bn.autograd.variable import Variable
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -56,10 +58,13 @@ def add_hook(owner: Any, attribute: str, fn: Callable) -> RemovableHandle:
 
 
 def register_tensor_hook(tensor: Any, fn: Callable) -> RemovableHandle:
-    """``fn(grad)`` is called when the gradient of ``tensor`` is complete; what it returns, if not None, replaces it."""
+    """``fn(grad)`` is called when the gradient of ``tensor`` is complete; what it returns, if not None, replaces it.
+
+    Where no gradient arrives (an unused output beside a used one), the hook is not called.
+    """
     if not tensor.requires_grad:
         raise RuntimeError("cannot register a hook on a tensor that doesn't require gradient")
-    node = tensor._node
+    node = tensor.grad_fn
     if node is None:
         return add_hook(tensor, "_hooks", fn)
     if node._pre_hooks is None:
@@ -82,24 +87,19 @@ def call_tensor_hooks(node: Any, grads: list) -> None:
                 grads[output_nr] = call_chain(hooks, grads[output_nr])
     if node._retained is not None:
         for output_nr, reference in node._retained.items():
-            tensor = reference()
-            if tensor is not None and grads[output_nr] is not None:
-                tensor._grad = grads[output_nr]
+            tensor, grad = reference(), grads[output_nr]
+            if tensor is not None and grad is not None:
+                # a copy, since the same gradient is on its way to other tensors too
+                tensor._grad = grad.clone() if tensor._grad is None else tensor._grad + grad
 
 
 def call_chain(hooks: dict, grad: Any) -> Any:
     """Each hook sees what the one before it returned."""
     for fn in tuple(hooks.values()):
         result = fn(grad)
-        if result is None:
-            continue
-        if type(result) is not type(grad):
-            raise TypeError(f"expected Variable, but hook returned '{type(result).__name__}'")
-        if result.shape != grad.shape:
-            raise RuntimeError(
-                f"hook '{getattr(fn, '__name__', fn)}' has changed the size of value"
-            )
-        grad = result
+        if result is not None:
+            _check_replacement(fn, grad, result)
+            grad = result
     return grad
 
 
@@ -107,8 +107,19 @@ def call_node_hooks(hooks: dict, values: tuple, *others: Any) -> tuple:
     """Node hooks see all gradients at once and may return a new tuple of them."""
     for fn in tuple(hooks.values()):
         result = fn(values, *others)
-        if result is not None:
-            values = result if isinstance(result, tuple) else (result,)
+        if result is None:
+            continue
+        if not isinstance(result, tuple):
+            raise TypeError(f"expected tuple, but hook returned '{type(result).__name__}'")
+        if len(result) != len(values):
+            raise RuntimeError(
+                f"hook '{_name(fn)}' has returned an incorrect number of values (got {len(result)}, but expected "
+                f"{len(values)})"
+            )
+        for before, after in zip(values, result):
+            if after is not None:
+                _check_replacement(fn, before, after)
+        values = result
     return values
 
 
@@ -116,4 +127,25 @@ def call_post_accumulate_hooks(variable: Any) -> None:
     """After ``variable.grad`` has been added to: an optimizer step can run here."""
     if variable._post_accumulate_hooks is not None:
         for fn in tuple(variable._post_accumulate_hooks.values()):
-            fn(variable)
+            result = fn(variable)
+            if result is not None and not isinstance(result, Variable):
+                raise TypeError(f"expected Variable, but hook returned '{type(result).__name__}'")
+            if result is not None and result is not variable:
+                raise RuntimeError("Tensor post accumulate grad hooks should return None.")
+
+
+def _check_replacement(fn: Callable, before: Any, after: Any) -> None:
+    """What a hook returns must fit where the gradient it saw came from."""
+    if not isinstance(after, Variable):
+        raise TypeError(f"expected Variable, but hook returned '{type(after).__name__}'")
+    if before is None:
+        raise RuntimeError("can't replace a None gradient with a non-None value")
+    if after._data.dtype != before._data.dtype:
+        was, got = before.type(), after.type()  # type: ignore[attr-defined]
+        raise RuntimeError(f"hook '{_name(fn)}' has changed the type of value (was {was} got {got})")
+    if after._data.shape != before._data.shape:
+        raise RuntimeError(f"hook '{_name(fn)}' has changed the size of value")
+
+
+def _name(fn: Callable) -> str:
+    return getattr(fn, "__name__", repr(fn))

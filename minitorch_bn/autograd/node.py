@@ -153,7 +153,7 @@ class Node:
         source = (self, ~place) if place < 0 else self.edges[place]
         origin = ""
         if source is not None and type(source[0]) is not AccumulateGrad:
-            origin = f", which is output {source[1]} of {source[0].name()},"
+            origin = f", which is output {source[1]} of {source[0].name().partition('Backward')[0]},"
         return (
             "one of the variables needed for gradient computation has been modified by an inplace operation: "
             f"[torch.{legacy_name}Tensor {list(data.shape)}]{origin} is at version {counter[0]}; expected version "
@@ -212,7 +212,7 @@ def accumulate(variable: Variable, grad: Any, keep_graph: bool) -> None:
     total: Any = variable._grad
     if total is None:
         # A copy, since the same array may be on its way to other tensors too.
-        variable._grad = grad if keep_graph else wrap(grad._data.copy())
+        variable._grad = wrap(np.empty_like(grad._data)).copy_(grad) if keep_graph else wrap(grad._data.copy())
     elif keep_graph:
         variable._grad = total + grad
     else:
@@ -222,6 +222,8 @@ def accumulate(variable: Variable, grad: Any, keep_graph: bool) -> None:
 
 def gradient_edge(tensor: Variable) -> tuple[Node, int]:
     """Where the gradient of a tensor that requires one goes to."""
+    if tensor._view is not None:
+        views.refresh(tensor)
     node = tensor._node
     if node is not None:
         return node, tensor._output_nr
@@ -345,21 +347,19 @@ class Operator(Node):
     @classmethod
     def apply_(cls, target: Any, *args: Any) -> Any:
         """``target <- operator(target, *args)`` in target's own memory; its history goes on from there."""
-        views.check_inplace(target, any(isinstance(a, Variable) and a.requires_grad for a in args))
+        views.check_inplace(target, [a for a in args if isinstance(a, Variable)])
         ctx = _new(cls)
         arrays = ctx._start((target, *args))
         out = ctx._compute(arrays)
         views.check_fits(target, np.asarray(out))
         recording = ctx.recording
-        before = wrap(target._data)
-        if recording and any(value is target._data for value in ctx._saved):
-            before._data = target._data.copy()  # the rule needs the values that are about to be overwritten
+        inputs = [views.as_before(a, target, ctx._saved) for a in (target, *args)] if recording else []
         np.copyto(target._data, out, casting="unsafe")
         target._version_counter[0] += 1
         if recording:
             after = wrap(target._data)
             after._version_counter = target._version_counter
             ctx._record((after,))
-            ctx._pack(arrays, (out,), (before, *args), (after,))
+            ctx._pack(arrays, (out,), inputs, (after,))
             views.rebase(target, ctx)
         return target

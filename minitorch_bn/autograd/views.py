@@ -10,13 +10,35 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.lib.array_utils import byte_bounds
 
 from minitorch_bn.autograd.grad_mode import enable_grad, mode
 from minitorch_bn.autograd.hooks import retain_on
-
+from minitorch_bn.autograd.variable import Variable, wrap
+from minitorch_bn.size import broadcast_shapes
 
 if TYPE_CHECKING:
     from minitorch_bn.autograd.node import Node
+
+
+# Why a view may not be changed in place while recording, nor used after its base was.
+_REASONS = {
+    "no_grad": (
+        "Given that this use case is ambiguous and error-prone, it is forbidden. You can clarify your code by moving "
+        "both the view and the inplace either both inside the no_grad block (if you don't want the inplace to be "
+        "tracked) or both outside (if you want the inplace to be tracked)."
+    ),
+    "multiple": (
+        "This view is the output of a function that returns multiple views. Such functions do not allow the output "
+        "views to be modified inplace. You should replace the inplace operation by an out-of-place one."
+    ),
+    "function": (
+        "This view was created inside a custom Function (or because an input was returned as-is) and the autograd "
+        "logic to handle view+inplace would override the custom backward associated with the custom Function, leading "
+        "to incorrect gradients. This behavior is forbidden. You can fix this by cloning the output of the custom "
+        "Function."
+    ),
+}
 
 
 class View:
@@ -28,7 +50,7 @@ class View:
         self.base = base
         self.steps = steps
         self.version = version
-        self.forbidden = forbidden  # why this view may not be changed in place while recording
+        self.forbidden = forbidden  # a key of _REASONS
 
     def replay(self, tensor: Any) -> Any:
         """The same view of another tensor of the base's shape."""
@@ -45,107 +67,139 @@ def attach(ctx: Node, args: tuple, outputs: tuple) -> None:
     if not mode.grad:
         forbidden = "no_grad"
     elif len(outputs) > 1 or getattr(ctx, "is_multi_view", False):
-        forbidden = f"multiple:{type(ctx).__name__}"
+        forbidden = "multiple"
     for output_nr, output in enumerate(outputs):
-        if not np.may_share_memory(output._data, source._data):
+        if output._data.size and not np.may_share_memory(output._data, source._data):
             continue  # reshape of a layout that cannot be viewed made a copy
-        output._version_counter = source._version_counter
-        before = source._view
-        step = (type(ctx), options, output_nr)
-        if before is None:
-            base, steps = source, (step,)
-        else:
-            base, steps = before.base, (*before.steps, step)
-            forbidden = forbidden or before.forbidden
-        output._view = View(base, steps, source._version_counter[0], forbidden)
+        link(output, source, ((type(ctx), options, output_nr),), forbidden)
+
+
+def link(output: Any, source: Any, steps: tuple, forbidden: str | None) -> None:
+    """Makes ``output`` a view of ``source``'s base, ``steps`` further on."""
+    output._version_counter = source._version_counter
+    before, base = source._view, source
+    if before is not None:
+        base, steps, forbidden = before.base, before.steps + steps, forbidden or before.forbidden
+    output._view = View(base, steps, source._version_counter[0], forbidden)
 
 
 def refresh(tensor: Any) -> None:
     """Brings a view's history up to date after an in-place change of the memory it shares."""
     view = tensor._view
     version = tensor._version_counter[0]
-    if view.version == version:
+    if view.version == version or not view.base._requires_grad:
         return
+    if view.forbidden is not None:
+        _refuse(tensor, "its base or another view of its base has been modified inplace")
+    with enable_grad():
+        fresh = _as_strided(view.base, view)
+    move(tensor, fresh._node, fresh._output_nr)
     view.version = version
-    if view.base._requires_grad and view.forbidden != "no_grad":
-        with enable_grad():
-            fresh = view.replay(view.base)
-        tensor._node, tensor._output_nr, tensor._requires_grad = fresh._node, fresh._output_nr, True
-        move_retained(tensor)
 
 
 def rebase(target: Any, node: Node) -> None:
     """``target`` now holds what ``node`` computed: its history, and its base's, go on from there."""
-    view = target._view
-    if view is None:
-        target._node, target._output_nr, target._requires_grad = node, 0, True
-        move_retained(target)
+    if target._view is None:
+        move(target, node, 0)
         return
     _rebase_view(target, node)
     refresh(target)
+
+
+def move(tensor: Any, node: Node, output_nr: int) -> None:
+    """Gives a tensor its new place in the graph; if it retains its gradient, that goes along."""
+    if tensor._retains_grad:
+        del tensor._node._retained[tensor._output_nr]
+        retain_on(node, output_nr, tensor)
+    tensor._node, tensor._output_nr, tensor._requires_grad = node, output_nr, True
 
 
 def _rebase_view(target: Any, node: Node) -> None:
     raise NotImplementedError
 
 
-def set_rebase_view(function: Any) -> None:
-    """The operator that rebasing needs is defined on top of this file; it announces itself here."""
-    global _rebase_view
-    _rebase_view = function
+def _as_strided(base: Any, view: View) -> Any:
+    raise NotImplementedError
 
 
-def move_retained(target: Any) -> None:
-    """A tensor that retains its gradient goes on doing so under its new node."""
-    if target._retains_grad:
-        retain_on(target._node, target._output_nr, target)
+def set_operators(rebase_view: Any, as_strided: Any) -> None:
+    """What views need of operators is defined on top of this file, and announced here."""
+    global _rebase_view, _as_strided
+    _rebase_view, _as_strided = rebase_view, as_strided
 
 
-def check_inplace(target: Any, others_require_grad: bool = False) -> None:
-    """Refuses an in-place change that autograd could not follow, before anything is touched."""
-    data = target._data
-    if not data.flags.writeable and data.size > 1:
+def check_inplace(target: Any, operands: Any = ()) -> None:
+    """Refuses an in-place change that memory or autograd could not follow, before anything is touched."""
+    if not target._data.flags.writeable:
+        _make_writeable(target._data)
+    for operand in operands:
+        if operand._version_counter is target._version_counter:
+            _check_overlap(target._data, operand._data)
+    if not mode.grad:
+        return
+    view = target._view
+    if view is not None and (target.requires_grad or any(operand.requires_grad for operand in operands)):
+        if view.forbidden is not None:
+            _refuse(target, "is being modified inplace")
+        refresh(target)
+        if view.base._requires_grad and view.base._node is None:
+            raise RuntimeError("a view of a leaf Variable that requires grad is being used in an in-place operation.")
+    if target._requires_grad and target._node is None:
+        kind = "a leaf" if view is None else "a view of a leaf"
+        raise RuntimeError(f"{kind} Variable that requires grad is being used in an in-place operation.")
+
+
+def _make_writeable(data: np.ndarray) -> None:
+    """numpy hands out broadcast arrays, and all views of them, as read-only; most can be written to all the same."""
+    if any(stride == 0 and size > 1 for stride, size in zip(data.strides, data.shape)):
         raise RuntimeError(
             "unsupported operation: more than one element of the written-to tensor refers to a single memory "
             "location. Please clone() the tensor before performing the operation."
         )
-    if not mode.grad:
+    data.flags.writeable = True
+
+
+def _refuse(target: Any, event: str) -> None:
+    """PyTorch's words for a view that may not take part."""
+    view, node = target._view, target._node
+    if node is None:
+        subject, condition = "A view was created in no_grad mode", " with grad mode enabled"
+    else:
+        name = node.name().removesuffix("0").removesuffix("Backward")
+        subject, condition = f"Output {target._output_nr} of {name} is a view", ""
+    raise RuntimeError(f"{subject} and {event}{condition}. {_REASONS[view.forbidden]}")
+
+
+def _check_overlap(a: np.ndarray, b: np.ndarray) -> None:
+    """Refuses an operand ``b`` that shares some of ``a``'s memory, but not element by element.
+
+    As in PyTorch, only where both lie densely in memory: a column beside a column is let through.
+    """
+    (a_low, a_high), (b_low, b_high) = byte_bounds(a), byte_bounds(b)
+    if a_low == b_low and a.shape == b.shape and a.strides == b.strides:
         return
-    view = target._view
-    if view is not None:
-        refresh(target)
-    if target._requires_grad and target._node is None:
-        raise RuntimeError("a leaf Variable that requires grad is being used in an in-place operation.")
-    if view is None or not (target._requires_grad or view.base._requires_grad or others_require_grad):
-        return
-    base = view.base
-    if base._requires_grad and base._node is None:
-        raise RuntimeError("a view of a leaf Variable that requires grad is being used in an in-place operation.")
-    if view.forbidden == "no_grad":
+    dense = a_high - a_low == a.nbytes and b_high - b_low == b.nbytes
+    if dense and max(a_low, b_low) < min(a_high, b_high):
         raise RuntimeError(
-            "A view was created in no_grad mode and is being modified inplace with grad mode enabled. Given that "
-            "this use case is ambiguous and error-prone, it is forbidden. You can clarify your code by moving both "
-            "the view and the inplace either both inside the no_grad block (if you don't want the inplace to be "
-            "tracked) or both outside (if you want the inplace to be tracked)."
+            "unsupported operation: some elements of the input tensor and the written-to tensor refer to a single "
+            "memory location. Please clone() the tensor before performing the operation."
         )
-    if view.forbidden is not None:
-        name = view.forbidden.partition(":")[2]
-        raise RuntimeError(
-            f"Output {target._output_nr} of {name} is a view and is being modified inplace. This view is the output "
-            "of a function that returns multiple views. Such functions do not allow the output views to be modified "
-            "inplace. You should replace the inplace operation by an out-of-place one."
-        )
+
+
+def as_before(operand: Any, target: Any, saved: Any) -> Any:
+    """``operand`` as a rule saved it: copied, if the change of ``target`` is about to overwrite that memory."""
+    if not isinstance(operand, Variable) or operand._version_counter is not target._version_counter:
+        return operand
+    data = operand._data
+    return wrap(data.copy() if any(value is data for value in saved) else data)
 
 
 def check_fits(target: Any, out: np.ndarray) -> None:
     """Refuses a result that target's memory cannot hold."""
-    data = target._data
-    if out.shape != data.shape:
-        try:
-            broadcast = np.broadcast_shapes(out.shape, data.shape)
-        except ValueError:
-            broadcast = None
-        if broadcast != data.shape:
+    shape = target._data.shape
+    if out.shape != shape:
+        broadcast = broadcast_shapes(shape, out.shape)
+        if broadcast != shape:
             raise RuntimeError(
-                f"output with shape {list(data.shape)} doesn't match the broadcast shape {list(out.shape)}"
+                f"output with shape {list(shape)} doesn't match the broadcast shape {list(broadcast)}"
             )

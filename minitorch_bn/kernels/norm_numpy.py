@@ -7,9 +7,12 @@ Inside a block everything is float64, which costs little there and makes the res
 
 from __future__ import annotations
 
+from math import prod
 from typing import TYPE_CHECKING
 
 import numpy as np
+
+from minitorch_bn.kernels.scratch import scratch
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,22 +25,22 @@ def batch_norm(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """y = weight (x - mean) / sqrt(var + eps) + bias for each channel (axis 1); gives y, mean and biased var (float64)."""
     y = np.empty(x.shape, x.dtype)
-    mean, var = np.empty(x.shape[1]), np.empty(x.shape[1])
-    axes, count = _reduced(x)
+    mean, var = np.zeros(x.shape[1]), np.zeros(x.shape[1])
+    axis, count = _reduced(x)
     for channels in _blocks(x.shape):
-        v = x[:, channels].astype(np.float64)
+        v = _load(x, channels, "x")
         # Sums of float32 values are exact in float64; float64 values are first shifted by one of their own, so that
         # the deviations of a constant channel are exactly 0 here too.
-        shift = v[(slice(0, 1), slice(None), *(slice(0, 1),) * (x.ndim - 2))].copy() if x.dtype == np.float64 else 0.0
+        shift = np.take(v, [0], axis=axis) if x.dtype == np.float64 else 0.0
         v -= shift
-        centre = np.add.reduce(v, axis=axes, keepdims=True) / count
+        centre = np.add.reduce(v, axis=axis, keepdims=True) / count
         v -= centre
-        var[channels] = _sum_of_products(v, v) / count
+        var[channels] = _sum_of_products(v, v, axis) / count
         mean[channels] = (shift + centre).reshape(-1)
-        v *= _column(_scale(var[channels], weight, channels, eps), x.ndim)
+        v *= _spread(_scale(var[channels], eps, weight, channels), axis)
         if bias is not None:
-            v += _column(bias[channels], x.ndim)
-        y[:, channels] = v
+            v += _spread(bias[channels], axis)
+        _store(y, channels, v)
     return y, mean, var
 
 
@@ -46,20 +49,19 @@ def batch_norm_backward(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """gx = weight r P(g), gw = sum g xh, gb = sum g, with P(g) = g - mean g - xh mean(g xh)."""
     gx = np.empty(x.shape, x.dtype)
-    gw, gb = np.empty(x.shape[1]), np.empty(x.shape[1])
-    axes, count = _reduced(x)
+    gw, gb = np.zeros(x.shape[1]), np.zeros(x.shape[1])
+    axis, count = _reduced(x)
     for channels in _blocks(x.shape):
-        xh = x[:, channels].astype(np.float64)
-        xh -= _column(mean[channels], x.ndim)
-        xh *= _column(_scale(var[channels], None, channels, eps), x.ndim)
-        v = g[:, channels].astype(np.float64)
-        gb[channels] = np.add.reduce(v, axis=axes)
-        gw[channels] = _sum_of_products(v, xh)
-        v -= _column(gb[channels] / count, x.ndim)
-        xh *= _column(gw[channels] / count, x.ndim)
-        v -= xh
-        v *= _column(_scale(var[channels], weight, channels, eps), x.ndim)
-        gx[:, channels] = v
+        centred, v = _load(x, channels, "x"), _load(g, channels, "g")
+        centred -= _spread(mean[channels], axis)
+        r = _scale(var[channels], eps)
+        gb[channels] = np.add.reduce(v, axis=axis)
+        gw[channels] = r * _sum_of_products(v, centred, axis)
+        centred *= _spread(r * gw[channels] / count, axis)  # now xh mean(g xh)
+        v -= centred
+        v -= _spread(gb[channels] / count, axis)
+        v *= _spread(_scale(var[channels], eps, weight, channels), axis)
+        _store(gx, channels, v)
     return gx, gw, gb
 
 
@@ -67,44 +69,60 @@ def normalize(
     x: np.ndarray, weight: np.ndarray | None, bias: np.ndarray | None, mean: np.ndarray, var: np.ndarray, eps: float
 ) -> np.ndarray:
     """weight (x - mean) / sqrt(var + eps) + bias with statistics that are given: subtracted first, then scaled."""
-    dtype = np.float64 if x.dtype == np.float64 else np.float32
-    y = np.empty(x.shape, x.dtype)
-    for channels in _blocks(x.shape):
-        v = np.subtract(x[:, channels], _column(mean[channels].astype(dtype), x.ndim), dtype=dtype)
-        v *= _column(_scale(var[channels], weight, channels, eps).astype(dtype), x.ndim)
-        if bias is not None:
-            v += _column(bias[channels].astype(dtype), x.ndim)
-        y[:, channels] = v
-    return y
+    dtype = np.float64 if x.dtype == np.float64 else np.float32  # after the subtraction no digits are at stake
+    column = (-1, *(1,) * (x.ndim - 2))
+    y = np.subtract(x, mean.astype(dtype).reshape(column), dtype=dtype)
+    y *= _scale(var, eps, weight).astype(dtype).reshape(column)
+    if bias is not None:
+        y += bias.astype(dtype).reshape(column)
+    return y if y.dtype == x.dtype else y.astype(x.dtype)
 
 
-def _scale(var: np.ndarray, weight: np.ndarray | None, channels: slice, eps: float) -> np.ndarray:
+def _scale(var: np.ndarray, eps: float, weight: np.ndarray | None = None, channels: slice = slice(None)) -> np.ndarray:
     """weight / sqrt(var + eps), in float64."""
     r = 1.0 / np.sqrt(var.astype(np.float64) + eps)
     return r if weight is None else r * weight[channels]
 
 
 def _blocks(shape: tuple[int, ...]) -> Iterator[slice]:
-    """Slices of the channels (axis 1) of about ``BLOCK`` elements each."""
-    channels = shape[1]
-    per_channel = max(int(np.prod(shape)) // max(channels, 1), 1)
-    step = max(BLOCK // per_channel, 1)
-    return (slice(start, min(start + step, channels)) for start in range(0, channels, step))
+    """Slices of the channels (axis 1) of about ``BLOCK`` elements each; none where there are no elements."""
+    channels, per_channel = shape[1], shape[0] * prod(shape[2:])
+    if per_channel:
+        step = max(BLOCK // per_channel, 1)
+        yield from (slice(start, min(start + step, channels)) for start in range(0, channels, step))
 
 
-def _reduced(x: np.ndarray) -> tuple[tuple[int, ...], int]:
-    """Every axis but the channels', and how many values a channel has."""
-    return (0, *range(2, x.ndim)), x.size // max(x.shape[1], 1)
+def _load(x: np.ndarray, channels: slice, role: str) -> np.ndarray:
+    """A block as a float64 matrix: (N, C) -> (N, c), or (N, C, *) -> (c, N*L), so that a channel is one run."""
+    block = x[:, channels]
+    if x.ndim > 2:
+        block = np.moveaxis(block, 1, 0)  # (N, c, *) -> (c, N, *)
+    loaded = scratch(f"norm {role}", block.shape, np.float64)
+    loaded[...] = block
+    return loaded.reshape(block.shape[0], -1)
 
 
-def _column(per_channel: np.ndarray, ndim: int) -> np.ndarray:
-    """(C,) -> (C, 1, ..., 1), which broadcasts against (N, C, ...)."""
-    return per_channel.reshape(-1, *(1,) * (ndim - 2))
+def _store(y: np.ndarray, channels: slice, v: np.ndarray) -> None:
+    """Writes a block back to where ``_load`` took it from."""
+    block = y[:, channels]
+    if y.ndim == 2:
+        block[...] = v
+    else:
+        np.moveaxis(block, 1, 0)[...] = v.reshape(block.shape[1], block.shape[0], *block.shape[2:])
 
 
-def _sum_of_products(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """sum a b over every axis but 1."""
-    axes = "nchwd"[: a.ndim] if a.ndim <= 5 else None
-    if axes is None:
-        return np.add.reduce(a * b, axis=_reduced(a)[0])
-    return np.einsum(f"{axes},{axes}->c", a, b)
+def _reduced(x: np.ndarray) -> tuple[int, int]:
+    """The axis of a block along which a channel's values lie, and how many there are."""
+    return (0 if x.ndim == 2 else 1), x.size // max(x.shape[1], 1)
+
+
+def _spread(per_channel: np.ndarray, axis: int) -> np.ndarray:
+    """(c,) as a row or column that broadcasts against a block."""
+    return per_channel.reshape((1, -1) if axis == 0 else (-1, 1))
+
+
+def _sum_of_products(a: np.ndarray, b: np.ndarray, axis: int) -> np.ndarray:
+    """sum a b for each channel of a block."""
+    if axis == 0:
+        return np.einsum("nc,nc->c", a, b)
+    return np.matmul(a[:, None, :], b[:, :, None]).reshape(-1)

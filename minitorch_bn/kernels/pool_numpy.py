@@ -1,16 +1,16 @@
 """Pooling, for any number of spatial dimensions.
 
-Average pooling is linear in its input, and so is maximum pooling once the position of each maximum is known: it reads
-`x` at `indices`. Derivatives of every order are therefore the maps below and their adjoints, in turn:
+Average pooling is linear in its input, and so is maximum pooling once the position of each maximum is known: it
+reads `x` at `indices`. Derivatives of every order are therefore the maps below and their adjoints, in turn:
 
     avg_pool            <->  avg_pool_adjoint
     adaptive_avg_pool   <->  adaptive_avg_pool_adjoint
     gather_spatial      <->  scatter_spatial            (max_pool, adaptive_max_pool)
 
-Inputs are (N, C, *spatial); window parameters are tuples, one int per spatial dimension. Instead of moving a window over
-the input, each position inside the window ("tap") visits all windows at once: a strided slice of the input meets a slice
-of the output. What lies in the padding is never read, so nothing is padded. Results have the dtype of the inputs; averages
-of 16-bit floats are summed in float32 and rounded once.
+Inputs are (N, C, *spatial); window parameters are tuples, one int per spatial dimension. Instead of moving a
+window over the input, each position inside the window ("tap") visits all windows at once: a strided slice of the
+input meets a slice of the output. What lies in the padding is never read, so nothing is padded. Results have the
+dtype of the inputs; averages of 16-bit floats are summed in float32 and rounded once.
 """
 
 from __future__ import annotations
@@ -22,12 +22,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from minitorch_bn.kernels._common import sum_dtype, window_taps
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from typing import Any
 
     Shape = tuple[int, ...]
     Array = np.ndarray
-    Index = tuple[slice, ...]
+    Index = tuple[Any, ...]
 
 BLOCK = 1 << 17  # elements of the input that a maximum is taken of at a time, to stay in the cache
 
@@ -35,10 +38,14 @@ BLOCK = 1 << 17  # elements of the input that a maximum is taken of at a time, t
 def pool_output_shape(
     spatial: Shape, kernel: Shape, stride: Shape, padding: Shape, dilation: Shape, ceil_mode: bool = False
 ) -> Shape:
-    """The spatial shape of a pooling's result; `ceil_mode` keeps a last window that sticks out, if it starts inside.
+    """The spatial shape of a pooling's result.
 
-    >>> pool_output_shape((5,), (2,), (2,), (0,), (1,)), pool_output_shape((5,), (2,), (2,), (0,), (1,), ceil_mode=True)
-    ((2,), (3,))
+    `ceil_mode` keeps a last window that sticks out, unless it starts in the padding on the right.
+
+    >>> pool_output_shape((5,), kernel=(2,), stride=(2,), padding=(0,), dilation=(1,))
+    (2,)
+    >>> pool_output_shape((5,), kernel=(2,), stride=(2,), padding=(0,), dilation=(1,), ceil_mode=True)
+    (3,)
     """
     out = []
     for n, k, s, p, d in zip(spatial, kernel, stride, padding, dilation, strict=True):
@@ -55,14 +62,17 @@ def pool_output_shape(
 def max_pool(
     x: Array, kernel: Shape, stride: Shape, padding: Shape, dilation: Shape, ceil_mode: bool = False
 ) -> tuple[Array, Array]:
-    """The maximum of each window and its flat position in the plane (int64): (N, C, *spatial) -> 2 x (N, C, *out).
+    """The maximum of each window and its flat position in the plane (int64), both (N, C, *out).
 
     Of equal maxima the first counts; a NaN is greater than any number, and of several the last counts.
+
+    >>> max_pool(np.array([[[1.0, 3.0, 2.0, 2.0]]]), (2,), (2,), (0,), (1,))
+    (array([[[3., 2.]]]), array([[[1, 2]]]))
     """
     spatial = x.shape[2:]
     out = pool_output_shape(spatial, kernel, stride, padding, dilation, ceil_mode)
-    taps = list(_taps(spatial, out, kernel, stride, padding, dilation))
-    planes = x.reshape(-1, *spatial)
+    taps = list(window_taps(spatial, out, kernel, stride, padding, dilation))
+    planes = x.reshape(prod(x.shape[:2]), *spatial)
     y = np.empty((len(planes), *out), x.dtype)
     indices = np.empty(y.shape, np.int64)
     corners = _flat(spatial, [np.arange(o) * s - p for o, s, p in zip(out, stride, padding, strict=True)])
@@ -76,18 +86,18 @@ def max_pool(
 
 
 def adaptive_max_pool(x: Array, output_size: Shape) -> tuple[Array, Array]:
-    """`max_pool` over windows that divide the plane into `output_size` cells: (N, C, *spatial) -> 2 x (N, C, *out)."""
+    """The maximum of each of `output_size` cells and its flat position, both (N, C, *output_size)."""
     spatial = x.shape[2:]
-    y = np.empty((*x.shape[:2], *output_size), x.dtype)
-    indices = np.empty(y.shape, np.int64)
+    indices = np.empty((*x.shape[:2], *output_size), np.int64)
     positions = np.arange(prod(spatial)).reshape(spatial)
     for cell, window in _cells(spatial, output_size):
-        values = x[(..., *window)].reshape(*x.shape[:2], -1)  # (N, C, *window) -> (N, C, K)
+        place = positions[window].reshape(-1)
+        values = x[(..., *window)].reshape(*x.shape[:2], len(place))  # (N, C, *window) -> (N, C, K)
         which = values.argmax(-1)
         nan = np.isnan(values)
         if nan.any():
-            which = np.where(nan.any(-1), values.shape[2] - 1 - nan[..., ::-1].argmax(-1), which)
-        indices[(..., *cell)] = positions[window].reshape(-1)[which]
+            which = np.where(nan.any(-1), len(place) - 1 - nan[..., ::-1].argmax(-1), which)
+        indices[(..., *cell)] = place[which]
     return gather_spatial(x, indices), indices
 
 
@@ -97,8 +107,8 @@ def gather_spatial(x: Array, indices: Array) -> Array:
 
 
 def scatter_spatial(g: Array, indices: Array, spatial_shape: Shape) -> Array:
-    """The adjoint of `gather_spatial`; add at flat positions: (N, C, *out), (N, C, *out) -> (N, C, *spatial)."""
-    gx = np.zeros((*g.shape[:2], *spatial_shape), _sum_dtype(g.dtype))
+    """The adjoint of `gather_spatial`, adds at flat positions: (N, C, *out) twice -> (N, C, *spatial)."""
+    gx = np.zeros((*g.shape[:2], *spatial_shape), sum_dtype(g.dtype))
     where = _in_batch(indices, prod(spatial_shape)).reshape(-1)
     np.add.at(gx.reshape(-1), where, g.reshape(-1).astype(gx.dtype, copy=False))
     return gx.astype(g.dtype, copy=False)
@@ -134,11 +144,15 @@ def avg_pool(
     count_include_pad: bool = True,
     divisor_override: int | None = None,
 ) -> Array:
-    """The mean of each window: (N, C, *spatial) -> (N, C, *out). The padding counts as zeros, or not at all."""
+    """The mean of each window, the padding counted as zeros or not at all: (N, C, *spatial) -> (N, C, *out).
+
+    >>> avg_pool(np.array([[[1.0, 3.0, 2.0, 2.0]]]), (2,), (2,), (0,))
+    array([[[2., 2.]]])
+    """
     spatial, dilation = x.shape[2:], (1,) * len(kernel)
     out = pool_output_shape(spatial, kernel, stride, padding, dilation, ceil_mode)
-    y = np.zeros((*x.shape[:2], *out), _sum_dtype(x.dtype))
-    for outer, inner in _taps(spatial, out, kernel, stride, padding, dilation):
+    y = np.zeros((*x.shape[:2], *out), sum_dtype(x.dtype))
+    for outer, inner in window_taps(spatial, out, kernel, stride, padding, dilation):
         y[outer] += x[inner]
     divisor = _divisor(spatial, out, kernel, stride, padding, count_include_pad, divisor_override)
     return np.divide(y, divisor.astype(y.dtype), out=y, casting="unsafe").astype(x.dtype, copy=False)
@@ -155,20 +169,20 @@ def avg_pool_adjoint(
 ) -> Array:
     """The adjoint of `avg_pool`: (N, C, *out) -> (N, C, *spatial)."""
     out = g.shape[2:]
-    gx = np.zeros((*g.shape[:2], *spatial_shape), _sum_dtype(g.dtype))
+    gx = np.zeros((*g.shape[:2], *spatial_shape), sum_dtype(g.dtype))
     divisor = _divisor(spatial_shape, out, kernel, stride, padding, count_include_pad, divisor_override)
     share = g / divisor.astype(gx.dtype)
-    for outer, inner in _taps(spatial_shape, out, kernel, stride, padding, (1,) * len(kernel)):
+    for outer, inner in window_taps(spatial_shape, out, kernel, stride, padding, (1,) * len(kernel)):
         gx[inner] += share[outer]
     return gx.astype(g.dtype, copy=False)
 
 
 def adaptive_avg_pool(x: Array, output_size: Shape) -> Array:
     """The mean of each of `output_size` cells: (N, C, *spatial) -> (N, C, *output_size)."""
-    y = x.astype(_sum_dtype(x.dtype), copy=False)
+    y = x.astype(sum_dtype(x.dtype), copy=False)
     for axis, (n, size) in enumerate(zip(x.shape[2:], output_size, strict=True), start=2):
         cells = np.empty((*y.shape[:axis], size, *y.shape[axis + 1 :]), y.dtype)
-        ahead = (slice(None),) * axis
+        ahead: Index = (slice(None),) * axis
         for cell, window in enumerate(_edges(n, size)):
             np.mean(y[(*ahead, window)], axis, out=cells[(*ahead, cell)])
         y = cells
@@ -177,10 +191,10 @@ def adaptive_avg_pool(x: Array, output_size: Shape) -> Array:
 
 def adaptive_avg_pool_adjoint(g: Array, spatial_shape: Shape) -> Array:
     """The adjoint of `adaptive_avg_pool`: (N, C, *out) -> (N, C, *spatial)."""
-    gx = g.astype(_sum_dtype(g.dtype), copy=False)
+    gx = g.astype(sum_dtype(g.dtype), copy=False)
     for axis, (n, size) in enumerate(zip(spatial_shape, g.shape[2:], strict=True), start=2):
         plane = np.zeros((*gx.shape[:axis], n, *gx.shape[axis + 1 :]), gx.dtype)
-        ahead = (slice(None),) * axis
+        ahead: Index = (slice(None),) * axis
         for cell, window in enumerate(_edges(n, size)):
             plane[(*ahead, window)] += gx[(*ahead, slice(cell, cell + 1))] / (window.stop - window.start)
         gx = plane
@@ -188,26 +202,6 @@ def adaptive_avg_pool_adjoint(g: Array, spatial_shape: Shape) -> Array:
 
 
 # Windows
-
-
-def _taps(
-    spatial: Shape, out: Shape, kernel: Shape, stride: Shape, padding: Shape, dilation: Shape
-) -> Iterator[tuple[Index, Index]]:
-    """For each position in the window, in row-major order: the windows whose tap is not in the padding, and what it reads."""
-    axes = []
-    for n, o, k, s, p, d in zip(spatial, out, kernel, stride, padding, dilation, strict=True):
-        axes.append([_tap(n, o, s, d * i - p) for i in range(k)])
-    for pairs in product(*axes):
-        outer, inner = zip(*pairs, strict=True)
-        yield (..., *outer), (..., *inner)
-
-
-def _tap(n: int, out: int, stride: int, offset: int) -> tuple[slice, slice]:
-    """The windows i with 0 <= stride * i + offset < n, and those positions."""
-    first = max(0, -(offset // stride))
-    count = max(0, min(out, (n - 1 - offset) // stride + 1) - first)
-    start = stride * first + offset
-    return slice(first, first + count), slice(start, start + stride * count, stride)
 
 
 def _divisor(
@@ -235,7 +229,7 @@ def _edges(n: int, size: int) -> list[slice]:
     return [slice(i * n // size, -(-(i + 1) * n // size)) for i in range(size)]
 
 
-def _cells(spatial: Shape, output_size: Shape) -> Iterator[tuple[Shape, Index]]:
+def _cells(spatial: Shape, output_size: Shape) -> Iterator[tuple[Index, Index]]:
     """The index of each cell of an adaptive pooling and its window."""
     axes = [_edges(n, size) for n, size in zip(spatial, output_size, strict=True)]
     return zip(np.ndindex(*output_size), product(*axes), strict=True)
@@ -253,8 +247,3 @@ def _in_batch(indices: Array, plane: int) -> Array:
     """Positions in a plane -> positions in the whole batch."""
     starts = np.arange(prod(indices.shape[:2])) * plane
     return indices + starts.reshape(*indices.shape[:2], *(1,) * (indices.ndim - 2))
-
-
-def _sum_dtype(dtype: np.dtype) -> np.dtype:
-    """The dtype to sum in: float32 for the 16-bit floats (float16, and bfloat16 of `ml_dtypes`)."""
-    return np.dtype(np.float32) if dtype.itemsize == 2 and dtype.kind not in "iu" else dtype

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import wraps
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,6 +14,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _NUMBERS = (bool, int, float, np.number, np.bool_)
+_C_NAMES = {
+    "float64": "double", "float32": "float", "float16": "c10::Half", "bfloat16": "c10::BFloat16", "int64": "long int",
+    "int32": "int", "int16": "short int", "int8": "signed char", "uint8": "unsigned char", "bool": "bool",
+}  # fmt: skip
 
 
 def is_number(value: Any) -> bool:
@@ -20,7 +25,12 @@ def is_number(value: Any) -> bool:
     return isinstance(value, _NUMBERS)
 
 
-def operands(a: Any, b: Any) -> tuple:
+def python_number(value: Any) -> Any:
+    """A numpy number as Python's, which has no say in numpy's promotion either."""
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def operands(a: Any, b: Any, function: str = "operator") -> tuple:
     """Two operands of one dtype, by PyTorch's promotion; Python numbers stay numbers where numpy treats them alike."""
     if isinstance(b, Variable) and isinstance(a, Variable):
         if a._data.dtype is b._data.dtype or a._data.dtype == b._data.dtype:
@@ -30,6 +40,9 @@ def operands(a: Any, b: Any) -> tuple:
             return a, b
     elif (type(a) is float or type(a) is int) and isinstance(b, Variable) and b._data.dtype.kind == "f":
         return a, b
+    for position, (argument, value) in enumerate((("input", a), ("other", b)), 1):
+        if not isinstance(value, Variable) and not is_number(value):
+            require_tensor(function, value, argument, position)
     return promoted(a, b)
 
 
@@ -42,9 +55,9 @@ def promoted(*values: Any) -> tuple:
     )
 
 
-def float_operands(a: Any, b: Any) -> tuple:
+def float_operands(a: Any, b: Any, function: str = "operator") -> tuple:
     """Like ``operands``, for operators whose result is floating: integers become the default dtype."""
-    a, b = operands(a, b)
+    a, b = operands(a, b, function)
     first = a if isinstance(a, Variable) else b
     if first._data.dtype.kind in "iub":
         dtype = dtypes.get_default_dtype()
@@ -52,8 +65,9 @@ def float_operands(a: Any, b: Any) -> tuple:
     return a, b
 
 
-def floating(a: Any) -> Any:
+def floating(a: Any, function: str = "operator") -> Any:
     """The tensor itself, or as the default dtype if it holds integers or booleans."""
+    require_tensor(function, a)
     return a.to(dtypes.get_default_dtype()) if a._data.dtype.kind in "iub" else a
 
 
@@ -62,6 +76,20 @@ def constant(value: Any, dtype: dtypes.dtype) -> Any:
     if isinstance(value, _NUMBERS) and dtype.category == 1:
         return wrap(np.asarray(np.int64(value)).astype(dtype.numpy))  # wraps round, as PyTorch does
     return wrap(np.asarray(value, dtype.numpy))
+
+
+def fill_value(value: Any, dtype: dtypes.dtype) -> Any:
+    """A number that is written into a tensor of this dtype, as a tensor; RuntimeError where it does not fit."""
+    if dtype.category == 1:
+        limits = dtypes.iinfo(dtype)
+        low = limits.min if dtype.is_signed or isinstance(value, float) else -limits.max  # -1 wraps round, as in C
+        fits = low <= value <= limits.max
+    else:
+        fits = dtype.category == 0 or not np.isfinite(value) or abs(value) <= dtypes.finfo(dtype).max
+    if not fits:
+        name = f"{dtype.name}_t" if dtype.category == 1 else c_name(dtype)
+        raise RuntimeError(f"value cannot be converted to type {name} without overflow")
+    return constant(value, dtype)
 
 
 def result_type(*values: Any) -> dtypes.dtype:
@@ -106,11 +134,17 @@ def canonical_dims(dim: Any, ndim: int) -> tuple[int, ...]:
     return dims if ndim else ()
 
 
-def size_argument(sizes: Sequence) -> tuple[int, ...]:
-    """``f(2, 3)`` and ``f((2, 3))`` mean the same."""
+def size_argument(sizes: Sequence, function: str = "size", argument: str = "size") -> tuple[int, ...]:
+    """``f(2, 3)`` and ``f((2, 3))`` mean the same; TypeError for what are no ints."""
     if len(sizes) == 1 and isinstance(sizes[0], (tuple, list)):
         sizes = sizes[0]
-    return tuple(s if type(s) is int else int(s.__index__()) for s in sizes)
+    try:
+        return tuple(s if type(s) is int else int(s.__index__()) for s in sizes)
+    except (AttributeError, TypeError):
+        wrong = next(s for s in sizes if not hasattr(s, "__index__"))
+        raise TypeError(
+            f"{function}(): argument '{argument}' (position 1) must be tuple of ints, not {type_name(wrong)}"
+        ) from None
 
 
 def restore_dims(g: Any, shape: tuple[int, ...], dims: tuple[int, ...], keepdim: bool) -> Any:
@@ -124,5 +158,54 @@ def require_tensor(function: str, value: Any, argument: str = "input", position:
     """TypeError, worded as PyTorch's, unless ``value`` is a tensor."""
     if not isinstance(value, Variable):
         raise TypeError(
-            f"{function}(): argument '{argument}' (position {position}) must be Tensor, not {type(value).__name__}"
+            f"{function}(): argument '{argument}' (position {position}) must be Tensor, not {type_name(value)}"
         )
+
+
+def require_tensors(function: str, **arguments: Any) -> None:
+    """TypeError, worded as PyTorch's, for the first argument that is no tensor."""
+    for position, (argument, value) in enumerate(arguments.items(), 1):
+        require_tensor(function, value, argument, position)
+
+
+def invalid_arguments(function: str, *values: Any, expected: str) -> TypeError:
+    """PyTorch's error for arguments of types that go with none of the function's forms."""
+    got = ", ".join(map(type_name, values))
+    return TypeError(
+        f"{function}() received an invalid combination of arguments - got ({got}), but expected one of:\n * {expected}"
+    )
+
+
+def type_name(value: Any) -> str:
+    """The name of a value's type as PyTorch's argument checks print it."""
+    kind = type(value)
+    return f"numpy.{kind.__name__}" if kind.__module__ == "numpy" else kind.__name__
+
+
+def c_name(dtype: dtypes.dtype) -> str:
+    """The name of a dtype in C++, which PyTorch prints in some of its texts."""
+    return _C_NAMES[dtype.name]
+
+
+def not_implemented(kernel: str, dtype: dtypes.dtype) -> NotImplementedError:
+    """PyTorch's error for a dtype that an operation does not take."""
+    return NotImplementedError(f"\"{kernel}\" not implemented for '{dtype.legacy_name}'")
+
+
+def accumulator(a: np.ndarray) -> Any:
+    """The dtype to add up or multiply in: half precision goes through float32, as in PyTorch."""
+    return np.dtype(np.float32) if a.dtype.itemsize == 2 and a.dtype.kind in "fV" else a.dtype
+
+
+def numpy_names(function: Any) -> Any:
+    """``axis`` and ``keepdims`` are taken for ``dim`` and ``keepdim``, as by PyTorch's own functions."""
+
+    @wraps(function)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        if kwargs:
+            for numpys, torchs in (("axis", "dim"), ("keepdims", "keepdim")):
+                if numpys in kwargs:
+                    kwargs[torchs] = kwargs.pop(numpys)
+        return function(*args, **kwargs)
+
+    return call

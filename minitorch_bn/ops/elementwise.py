@@ -7,9 +7,27 @@ from typing import Any
 
 import numpy as np
 
+from minitorch_bn import dtypes
 from minitorch_bn.autograd.node import Operator
 from minitorch_bn.autograd.variable import Variable, wrap
-from minitorch_bn.ops._common import floating, is_number, operands, promoted, result_type
+from minitorch_bn.kernels import special
+from minitorch_bn.ops._common import (
+    accumulator,
+    c_name,
+    constant,
+    fill_value,
+    floating,
+    invalid_arguments,
+    is_number,
+    not_implemented,
+    operands,
+    promoted,
+    python_number,
+    require_tensor,
+    require_tensors,
+    result_type,
+)
+from minitorch_bn.size import broadcast_shapes
 
 
 class Neg(Operator):
@@ -109,7 +127,7 @@ class Log10(Operator):
         return g / (a * math.log(10))
 
 
-class Log1p(Operator):
+class Log1p(Operator, name="Log1PBackward0"):
     """ln(1 + a), accurate near 0;  da = g / (a + 1)"""
 
     def forward(ctx, a):
@@ -321,23 +339,6 @@ class Sigmoid(Operator):
         return g * (y * (1 - y))
 
 
-class Softplus(Operator):
-    """log(1 + e^(beta a)) / beta, a itself where beta a > threshold;  da = g sigmoid(beta a), or g"""
-
-    options = 2
-
-    def forward(ctx, a, beta, threshold):
-        ctx.save_for_backward(a)
-        ctx.beta, ctx.threshold = beta, threshold
-        scaled = a * beta
-        return np.where(scaled > threshold, a, np.logaddexp(a.dtype.type(0), scaled) / beta)
-
-    def backward(ctx, g):
-        (a,) = ctx.saved_tensors
-        scaled = a * ctx.beta
-        return (g * scaled.sigmoid()).where(scaled <= ctx.threshold, g)
-
-
 class Relu(Operator):
     """max(a, 0), NaN stays;  da = g where y > 0"""
 
@@ -368,17 +369,11 @@ class Erf(Operator):
 
     def forward(ctx, a):
         ctx.save_for_backward(a)
-        return _erf(a)
+        return special.erf(a)
 
     def backward(ctx, g):
         (a,) = ctx.saved_tensors
         return g * (2 / math.sqrt(math.pi)) * (-a * a).exp()
-
-
-def _erf(a: np.ndarray) -> np.ndarray:
-    """C's erf element by element: numpy has none."""
-    out = np.frompyfunc(math.erf, 1, 1)(a.astype(np.float64))
-    return np.asarray(out, dtype=a.dtype)
 
 
 class Clamp(Operator, name="ClampBackward1"):
@@ -389,18 +384,39 @@ class Clamp(Operator, name="ClampBackward1"):
     def forward(ctx, a, low, high):
         ctx.save_for_backward(a)
         ctx.low, ctx.high = low, high
-        if low is not None:
-            a = np.maximum(a, low)
-        return a if high is None else np.minimum(a, high)
+        return _clamp(a, low, high)
 
     def backward(ctx, g):
-        a = ctx.saved_tensors[0]._data
-        outside = np.zeros(a.shape, bool)
-        if ctx.low is not None:
-            outside |= a < ctx.low
-        if ctx.high is not None:
-            outside |= a > ctx.high
-        return Masked.apply(g, wrap(outside))
+        (a,) = ctx.saved_tensors
+        return Masked.apply(g, wrap(~_inside(a._data, ctx.low, ctx.high)))
+
+
+class ClampTensor(Operator, name="ClampBackward0"):
+    """a limited to [low, high], tensors or None;  g goes to a inside and on the limits, else to the limit"""
+
+    def forward(ctx, a, low, high):
+        ctx.save_for_backward(a, low, high)
+        return _clamp(a, low, high)
+
+    def backward(ctx, g):
+        a, low, high = (None if t is None else t._data for t in ctx.saved_tensors)
+        _, need_low, need_high = ctx.needs_input_grad
+        dlow = dhigh = None
+        if need_low:  # where the limits cross, the upper one is the result
+            dlow = Masked.apply(g, wrap(~((a < low) & (True if high is None else low < high))))
+        if need_high:
+            dhigh = Masked.apply(g, wrap(~((a > high) | (False if low is None else high < low))))
+        return Masked.apply(g, wrap(~_inside(a, low, high))), dlow, dhigh
+
+
+def _clamp(a: np.ndarray, low: Any, high: Any) -> np.ndarray:
+    above = a if low is None else np.maximum(a, low)
+    return above if high is None else np.minimum(above, high)
+
+
+def _inside(a: np.ndarray, low: Any, high: Any) -> Any:
+    above = np.True_ if low is None else a >= low
+    return above if high is None else above & (a <= high)
 
 
 class Where(Operator):
@@ -428,16 +444,92 @@ class MaskedFill(Operator):
         return Masked.apply(g, mask), None, Masked.apply(g, ~mask) if ctx.needs_input_grad[2] else None
 
 
+class MaskedFillTensor(MaskedFill, name="MaskedFillBackward1"):
+    """value where the mask is set, else a, for a value that is a tensor"""
+
+    __slots__ = ()
+
+
 class Stepwise(Operator):
-    """Functions that are flat between jumps (floor, ceil, round, trunc, sign): their derivative is 0"""
+    """Functions that are flat between jumps: their derivative is 0"""
+
+    step: Any = None
+
+    def forward(ctx, a):
+        return ctx.step(a)
+
+    def backward(ctx, g):
+        return g.new_zeros(g.shape)
+
+
+class Floor(Stepwise):
+    """the largest integer not above a"""
+
+    step = np.floor
+
+
+class Ceil(Stepwise):
+    """the smallest integer not below a"""
+
+    step = np.ceil
+
+
+class Trunc(Stepwise):
+    """a without its fraction"""
+
+    step = np.trunc
+
+
+class Round(Stepwise):
+    """the nearest integer, halves to the even one"""
+
+    step = np.rint
+
+
+class Sign(Stepwise):
+    """-1, 0 or 1; 0 for NaN"""
+
+    def forward(ctx, a):
+        return a.copy() if a.dtype.kind == "b" else (a > 0).astype(a.dtype) - (a < 0).astype(a.dtype)
+
+
+class RoundDecimals(Stepwise, name="RoundBackward1"):
+    """the nearest multiple of 10^-decimals"""
 
     options = 1
 
-    def forward(ctx, a, function):
-        return function(a)
+    def forward(ctx, a, decimals):
+        scale = accumulator(a).type(10.0 ** np.abs(decimals))
+        out = np.rint(a * scale) / scale if decimals > 0 else np.rint(a / scale) * scale
+        return out.astype(a.dtype)
+
+
+class Frac(Operator):
+    """a - trunc a;  da = g"""
+
+    def forward(ctx, a):
+        return a - np.trunc(a)
 
     def backward(ctx, g):
-        return g * 0
+        return g
+
+
+class Logit(Operator):
+    """log(a / (1 - a)), a first limited to [eps, 1 - eps];  da = g / (a (1 - a)), beyond the limits 0 (without: NaN)"""
+
+    options = 1
+
+    def forward(ctx, a, eps):
+        ctx.save_for_backward(a)
+        ctx.eps = eps
+        limited = a if eps is None else _clamp(a, a.dtype.type(eps), a.dtype.type(1 - eps))
+        return np.log(limited / (1 - limited))
+
+    def backward(ctx, g):
+        (a,) = ctx.saved_tensors
+        low = 0.0 if ctx.eps is None else ctx.eps
+        outside = (a < low) | (a > 1 - low)
+        return (g / (a * (1 - a))).masked_fill(outside, float("nan") if ctx.eps is None else 0.0)
 
 
 class NanToNum(Operator):
@@ -447,7 +539,12 @@ class NanToNum(Operator):
 
     def forward(ctx, a, nan, posinf, neginf):
         ctx.save_for_backward(a)
-        return np.nan_to_num(a, nan=nan, posinf=posinf, neginf=neginf)
+        limits = dtypes.finfo(dtypes.from_numpy_dtype(a.dtype))
+        posinf, neginf = limits.max if posinf is None else posinf, limits.min if neginf is None else neginf
+        out = np.where(np.isnan(a), a.dtype.type(nan), a)
+        out[out == np.inf] = posinf
+        out[out == -np.inf] = neginf
+        return out
 
     def backward(ctx, g):
         (a,) = ctx.saved_tensors
@@ -480,10 +577,28 @@ class Copy(Operator, name="CopyBackwards"):
     """source written over target;  dtarget = 0, dsource = g"""
 
     def forward(ctx, target, source):
-        return np.broadcast_to(np.asarray(source), target.shape).astype(target.dtype)
+        return source.astype(target.dtype)
 
     def backward(ctx, g):
-        return g * 0 if ctx.needs_input_grad[0] else None, g
+        return g.new_zeros(g.shape) if ctx.needs_input_grad[0] else None, g
+
+
+class Fill(Copy, name="FillBackward2"):
+    """a number written over target"""
+
+    __slots__ = ()
+
+
+class FillTensor(Copy, name="FillBackward3"):
+    """a zero-dim tensor written over target"""
+
+    __slots__ = ()
+
+
+class Zero(Copy, name="ZeroBackward0"):
+    """0 written over target"""
+
+    __slots__ = ()
 
 
 # -- functions and methods ---------------------------------------------------------------------------------------
@@ -491,32 +606,44 @@ class Copy(Operator, name="CopyBackwards"):
 
 def neg(input: Any) -> Any:
     """-input; booleans are refused, as in PyTorch."""
+    require_tensor("neg", input)
+    check_negation(input)
+    return Neg.apply(input)
+
+
+def check_negation(input: Any) -> None:
+    """RuntimeError for booleans."""
     if input._data.dtype.kind == "b":
         raise RuntimeError(
             "Negation, the `-` operator, on a bool tensor is not supported. If you are trying to invert a mask, use "
             "the `~` or `logical_not()` operator instead."
         )
-    return Neg.apply(input)
 
 
 def abs(input: Any) -> Any:
     """|input|."""
+    require_tensor("abs", input)
+    if input._data.dtype.kind == "b":
+        raise not_implemented("abs_cpu", input.dtype)
     return Abs.apply(input)
 
 
 def positive(input: Any) -> Any:
     """+input: the tensor itself."""
+    require_tensor("positive", input)
     if input._data.dtype.kind == "b":
         raise RuntimeError("The `+` operator, on a bool tensor is not supported.")
     return input
 
 
 def _floating_function(operator: type[Operator], formula: str) -> Any:
+    name = operator.__qualname__.lower()
+
     def function(input: Any) -> Any:
-        return operator.apply(floating(input))
+        return operator.apply(floating(input, name))
 
     function.__doc__ = f"{formula}, element by element; integers become the default dtype."
-    function.__name__ = function.__qualname__ = operator.__qualname__.lower()
+    function.__name__ = function.__qualname__ = name
     return function
 
 
@@ -547,44 +674,63 @@ erf = _floating_function(Erf, "The error function")
 
 
 def relu(input: Any) -> Any:
-    """max(input, 0)."""
+    """max(input, 0); booleans are refused, as in PyTorch."""
+    if input._data.dtype.kind == "b":
+        raise RuntimeError("Boolean inputs not supported for relu")
     return Relu.apply(input)
 
 
 def logit(input: Any, eps: float | None = None) -> Any:
     """log(x / (1 - x)); ``eps`` first limits x to [eps, 1 - eps]."""
-    x = floating(input)
-    if eps is not None:
-        x = clamp(x, eps, 1 - eps)
-    return log(x / (1 - x))
+    return Logit.apply(floating(input, "logit"), eps)
 
 
-def _stepwise_function(function: Any, formula: str, integers_unchanged: bool = True) -> Any:
+def _stepwise_function(operator: type[Operator], formula: str) -> Any:
+    name = operator.__qualname__.lower()
+
     def method(input: Any) -> Any:
-        if integers_unchanged and input._data.dtype.kind in "iu":
-            return Clone.apply(input)
-        return Stepwise.apply(input, function)
+        require_tensor(name, input)
+        check_stepwise(name, input)
+        return (Clone if input._data.dtype.kind in "iu" else operator).apply(input)
 
     method.__doc__ = f"{formula}, element by element; its gradient is 0."
+    method.__name__ = method.__qualname__ = name
     return method
 
 
-floor = _stepwise_function(np.floor, "The largest integer not above input")
-ceil = _stepwise_function(np.ceil, "The smallest integer not below input")
-trunc = _stepwise_function(np.trunc, "input without its fraction")
-sign = _stepwise_function(np.sign, "-1, 0 or 1", integers_unchanged=False)
+def check_stepwise(name: str, input: Any) -> None:
+    """NotImplementedError for booleans."""
+    if input._data.dtype.kind == "b":
+        raise not_implemented(f"{name}_vml_cpu", input.dtype)
+
+
+floor = _stepwise_function(Floor, "The largest integer not above input")
+ceil = _stepwise_function(Ceil, "The smallest integer not below input")
+trunc = _stepwise_function(Trunc, "input without its fraction")
+_round = _stepwise_function(Round, "The nearest integer")
 
 
 def round(input: Any, *, decimals: int = 0) -> Any:
     """The nearest number with this many decimals; halves go to the even neighbour. Its gradient is 0."""
-    if input._data.dtype.kind in "iu":
-        return Clone.apply(input)
-    return Stepwise.apply(input, lambda a: np.round(a, decimals))
+    if decimals == 0:
+        return _round(input)
+    if input.dtype.category < 2:
+        raise not_implemented("round_cpu", input.dtype)
+    return RoundDecimals.apply(input, decimals)
+
+
+def sign(input: Any) -> Any:
+    """-1, 0 or 1, element by element; its gradient is 0."""
+    require_tensor("sign", input)
+    return Sign.apply(input)
 
 
 def frac(input: Any) -> Any:
     """The fraction: input - trunc(input)."""
-    return input - trunc(input)
+    require_tensor("frac", input)
+    if input.dtype.category < 2:
+        raise not_implemented("frac_cpu", input.dtype)
+    return Frac.apply(input)
 
 
 def clamp(input: Any, min: Any = None, max: Any = None) -> Any:
@@ -596,18 +742,38 @@ def clamp(input: Any, min: Any = None, max: Any = None) -> Any:
     """
     if min is None and max is None:
         raise RuntimeError("torch.clamp: At least one of 'min' or 'max' must not be None")
-    if isinstance(min, Variable) or isinstance(max, Variable):
-        result = input if min is None else input.maximum(promoted(input, min)[1] if is_number(min) else min)
-        return result if max is None else result.minimum(promoted(result, max)[1] if is_number(max) else max)
-    dtype = result_type(input, *(limit for limit in (min, max) if limit is not None))
-    return Clamp.apply(input if input.dtype is dtype else input.to(dtype), min, max)
+    operator, a, low, high = clamp_arguments(input, min, max)
+    return operator.apply(a, low, high)
+
+
+def clamp_arguments(input: Any, min: Any, max: Any) -> tuple:
+    """The operator for limits that are numbers or tensors, and all arguments in one dtype."""
+    limits = [limit for limit in (min, max) if limit is not None]
+    if not isinstance(input, Variable):
+        raise invalid_arguments("clamp", input, min, max, expected="(Tensor input, limits)")
+    dtype = result_type(input, *limits)
+    a = input if input.dtype is dtype else input.to(dtype)
+    if all(map(is_number, limits)):
+        if dtype.category == 2 and a._data.dtype.kind == "f":
+            return Clamp, a, python_number(min), python_number(max)
+        return Clamp, a, *(None if limit is None else constant(limit, dtype)._data for limit in (min, max))
+    if any(map(is_number, limits)):
+        raise invalid_arguments("clamp", min, max, expected="(Tensor min, Tensor max)\n * (Number min, Number max)")
+    if dtype.category == 0 and len(limits) == 2:
+        raise not_implemented("clamp_cpu", dtype)
+    return ClampTensor, a, *(None if limit is None else limit.to(dtype) for limit in (min, max))
 
 
 def where(condition: Any, input: Any = None, other: Any = None) -> Any:
     """input where the condition holds, else other; with the condition alone, the indices where it holds."""
     if input is None and other is None:
         return condition.nonzero(as_tuple=True)
-    if condition._data.dtype.kind != "b":
+    if not isinstance(condition, Variable) or not all(isinstance(v, Variable) or is_number(v) for v in (input, other)):
+        expected = "(Tensor condition)\n * (Tensor condition, Tensor or Number input, Tensor or Number other)"
+        raise invalid_arguments("where", condition, input, other, expected=expected)
+    if condition.dtype is dtypes.uint8:
+        condition = condition.to(dtypes.bool)
+    if condition.dtype is not dtypes.bool:
         raise RuntimeError(
             f"where expected condition to be a boolean tensor, but got a tensor with dtype {condition.dtype.legacy_name}"
         )
@@ -617,17 +783,32 @@ def where(condition: Any, input: Any = None, other: Any = None) -> Any:
 
 def masked_fill(input: Any, mask: Any, value: Any) -> Any:
     """input with ``value`` (a number or zero-dim tensor) where the boolean mask is set."""
+    operator, filler = masked_fill_arguments(input, mask, value)
+    return operator.apply(input, mask, filler)
+
+
+def masked_fill_arguments(input: Any, mask: Any, value: Any) -> tuple:
+    """The operator for a value that is a number or a zero-dim tensor, and that value in the input's dtype."""
     if mask._data.dtype.kind != "b":
-        raise RuntimeError("masked_fill only supports boolean masks, but got mask with dtype " + repr(mask.dtype)[6:])
-    if isinstance(value, Variable) and value._data.ndim:
         raise RuntimeError(
-            f"masked_fill only supports a 0-dimensional value tensor, but got tensor with {value._data.ndim} dimension(s)."
+            f"masked_fill_ only supports boolean masks, but got mask with dtype {c_name(mask.dtype)}"
         )
-    return MaskedFill.apply(input, mask, value)
+    if is_number(value):
+        return MaskedFill, fill_value(value, input.dtype)
+    if not isinstance(value, Variable):
+        raise invalid_arguments("masked_fill", mask, value, expected="(Tensor mask, Tensor or Number value)")
+    if value._data.ndim:
+        raise RuntimeError(
+            f"masked_fill_ only supports a 0-dimensional value tensor, but got tensor with {value._data.ndim} "
+            "dimension(s)."
+        )
+    return MaskedFillTensor, value
 
 
 def nan_to_num(input: Any, nan: float | None = None, posinf: float | None = None, neginf: float | None = None) -> Any:
     """NaN (default 0) and infinities (default: the dtype's limits) replaced."""
+    if input.dtype.category < 2:
+        return Clone.apply(input)
     return NanToNum.apply(input, 0.0 if nan is None else nan, posinf, neginf)
 
 
@@ -636,13 +817,36 @@ def nan_to_num(input: Any, nan: float | None = None, posinf: float | None = None
 
 def _comparison(ufunc: Any, symbol: str) -> Any:
     def function(input: Any, other: Any) -> Any:
-        a, b = operands(input, other)
-        a = a._data if isinstance(a, Variable) else a
-        b = b._data if isinstance(b, Variable) else b
-        return wrap(ufunc(a, b))
+        if not is_number(other) and not isinstance(other, Variable):
+            raise invalid_arguments(name, other, expected="(Tensor or Number other)")
+        return _elementwise(ufunc, *operands(input, other))
 
+    name = {"equal": "eq", "not_equal": "ne", "less": "lt", "less_equal": "le", "greater": "gt"}.get(ufunc.__name__, "ge")
     function.__doc__ = f"input {symbol} other, element by element, as booleans."
+    function.__name__ = function.__qualname__ = name
     return function
+
+
+def _logical(ufunc: Any, symbol: str) -> Any:
+    def function(input: Any, other: Any) -> Any:
+        require_tensors(name, input=input, other=other)
+        return _elementwise(ufunc, *operands(input, other))
+
+    name = ufunc.__name__
+    function.__doc__ = f"input {symbol} other, element by element, where what is not 0 is true."
+    function.__name__ = function.__qualname__ = name
+    return function
+
+
+def _elementwise(ufunc: Any, a: Any, b: Any) -> Any:
+    """A ufunc without a derivative; shapes that do not broadcast get PyTorch's text."""
+    a = a._data if isinstance(a, Variable) else a
+    b = b._data if isinstance(b, Variable) else b
+    try:
+        return wrap(ufunc(a, b))
+    except ValueError:
+        broadcast_shapes(np.shape(a), np.shape(b))
+        raise
 
 
 eq = _comparison(np.equal, "==")
@@ -651,20 +855,18 @@ lt = _comparison(np.less, "<")
 le = _comparison(np.less_equal, "<=")
 gt = _comparison(np.greater, ">")
 ge = _comparison(np.greater_equal, ">=")
-logical_and = _comparison(np.logical_and, "and")
-logical_or = _comparison(np.logical_or, "or")
-logical_xor = _comparison(np.logical_xor, "xor")
+logical_and = _logical(np.logical_and, "and")
+logical_or = _logical(np.logical_or, "or")
+logical_xor = _logical(np.logical_xor, "xor")
 
 
 def _bitwise(ufunc: Any, symbol: str) -> Any:
     def function(input: Any, other: Any) -> Any:
         a, b = operands(input, other)
-        a = a._data if isinstance(a, Variable) else a
-        b = b._data if isinstance(b, Variable) else b
-        if np.result_type(a, b).kind not in "iub":
-            name = result_type(input, other).legacy_name
-            raise NotImplementedError(f"\"{ufunc.__name__}_cpu\" not implemented for '{name}'")
-        return wrap(ufunc(a, b))
+        dtype = result_type(a, b)
+        if dtype.category == 2:
+            raise not_implemented(f"{ufunc.__name__}_cpu", dtype)
+        return _elementwise(ufunc, a, b)
 
     function.__doc__ = f"input {symbol} other, bit by bit (booleans: logically)."
     return function
@@ -677,28 +879,39 @@ bitwise_xor = _bitwise(np.bitwise_xor, "^")
 
 def bitwise_not(input: Any) -> Any:
     """Every bit flipped (booleans: not)."""
-    if input._data.dtype.kind not in "iub":
-        raise NotImplementedError(f"\"bitwise_not_cpu\" not implemented for '{input.dtype.legacy_name}'")
+    if input.dtype.category == 2:
+        raise not_implemented("bitwise_not_cpu", input.dtype)
     return wrap(np.invert(input._data))
+
+
+def invert(input: Any) -> Any:
+    """``~input``: every bit flipped."""
+    if input.dtype.category == 2:
+        raise TypeError("~ (operator.invert) is only implemented on integer and Boolean-type tensors")
+    return bitwise_not(input)
 
 
 def logical_not(input: Any) -> Any:
     """True where input is 0 or False."""
+    require_tensor("logical_not", input)
     return wrap(np.logical_not(input._data))
 
 
 def isnan(input: Any) -> Any:
     """True where input is NaN."""
+    require_tensor("isnan", input)
     return wrap(np.isnan(input._data))
 
 
 def isinf(input: Any) -> Any:
     """True where input is plus or minus infinity."""
+    require_tensor("isinf", input)
     return wrap(np.isinf(input._data))
 
 
 def isfinite(input: Any) -> Any:
     """True where input is neither NaN nor infinite."""
+    require_tensor("isfinite", input)
     return wrap(np.isfinite(input._data))
 
 
@@ -706,6 +919,10 @@ def isclose(input: Any, other: Any, rtol: float = 1e-05, atol: float = 1e-08, eq
     """|input - other| <= atol + rtol * |other|, element by element."""
     if input._data.dtype != other._data.dtype:
         raise RuntimeError(f"{input.dtype.legacy_name} did not match {other.dtype.legacy_name}")
+    for name, tolerance in (("rtol", rtol), ("atol", atol)):
+        if tolerance < 0:
+            raise RuntimeError(f"{name} must be greater than or equal to zero, but got {tolerance}")
+    broadcast_shapes(input._data.shape, other._data.shape)
     return wrap(np.isclose(input._data, other._data, rtol, atol, equal_nan))
 
 

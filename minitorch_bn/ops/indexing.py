@@ -12,7 +12,8 @@ import numpy as np
 
 from minitorch_bn.autograd.node import Operator
 from minitorch_bn.autograd.variable import Variable, wrap
-from minitorch_bn.ops._common import canonical_dim, constant, is_number
+from minitorch_bn.ops._common import canonical_dim, fill_value, is_number, numpy_names, require_tensor, type_name
+from minitorch_bn.size import broadcast_shapes
 
 
 class Slice(Operator):
@@ -32,6 +33,18 @@ class Slice(Operator):
 
 class Select(Slice):
     """a[int], a view"""
+
+    __slots__ = ()
+
+
+class NewAxis(Slice, name="UnsqueezeBackward0"):
+    """a[None], a view"""
+
+    __slots__ = ()
+
+
+class Alias(Slice):
+    """a[...], a view of everything"""
 
     __slots__ = ()
 
@@ -57,10 +70,23 @@ class Index(Operator):
     def forward(ctx, a, *index):
         ctx.save_for_backward(*(i for i in index if isinstance(i, np.ndarray)))
         ctx.shape, ctx.slots = a.shape, [isinstance(i, np.ndarray) for i in index]
-        return a[index]
+        out = a[index]
+        return out if out.flags.c_contiguous else out.copy()  # numpy leaves indexed dimensions outermost in memory
 
     def backward(ctx, g):
         return (IndexAdd.apply(g, ctx.shape, _Layout(ctx.slots), *ctx.saved_tensors), *(None for _ in ctx.slots))
+
+
+class IndexSelect(Index):
+    """slices of a along a dimension, by an index tensor"""
+
+    __slots__ = ()
+
+
+class MaskedSelect(Index):
+    """the elements of a where a mask is set"""
+
+    __slots__ = ()
 
 
 class _Layout:
@@ -121,7 +147,8 @@ class Gather(Operator):
     def forward(ctx, a, index, dim):
         ctx.save_for_backward(index)
         ctx.dim, ctx.shape = dim, a.shape
-        return a[_grid(index, dim)] if a.ndim and index.ndim else np.broadcast_to(a.reshape(-1)[0], index.shape).copy()
+        out = np.atleast_1d(a)[_grid(np.atleast_1d(index), dim)]
+        return out.reshape(index.shape)
 
     def backward(ctx, g):
         (index,) = ctx.saved_tensors
@@ -136,15 +163,15 @@ class ScatterAdd(Operator):
     def forward(ctx, a, index, source, dim):
         ctx.save_for_backward(index)
         ctx.dim = dim
+        ctx.source_shape = source.shape
         out = a.copy()
-        if not a.ndim:
-            return out + source.sum()
-        np.add.at(out, _grid(index, dim), source[tuple(slice(0, n) for n in index.shape)])
+        np.add.at(*_places(out, index, dim), _matching(source, index))
         return out
 
     def backward(ctx, g):
         (index,) = ctx.saved_tensors
-        return g, None, Gather.apply(g, index, ctx.dim) if ctx.needs_input_grad[2] else None
+        dsource = _gathered(g, index, ctx.dim, ctx.source_shape) if ctx.needs_input_grad[2] else None
+        return g, None, dsource
 
 
 class Scatter(Operator):
@@ -154,18 +181,43 @@ class Scatter(Operator):
 
     def forward(ctx, a, index, source, dim):
         ctx.save_for_backward(index)
-        ctx.dim = dim
+        ctx.dim, ctx.source_shape = dim, source.shape
         out = a.copy()
-        if not a.ndim:
-            return np.asarray(source).reshape(-1)[0].reshape(())
-        out[_grid(index, dim)] = source[tuple(slice(0, n) for n in index.shape)] if source.ndim else source
+        view, places = _places(out, index, dim)
+        view[places] = _matching(source, index)
         return out
 
     def backward(ctx, g):
         (index,) = ctx.saved_tensors
         zero = wrap(np.zeros((), g._data.dtype))
-        dsource = Gather.apply(g, index, ctx.dim) if ctx.needs_input_grad[2] else None
-        return Scatter.apply(g, index, zero, ctx.dim), None, dsource
+        dsource = _gathered(g, index, ctx.dim, ctx.source_shape) if ctx.needs_input_grad[2] else None
+        return ScatterValue.apply(g, index, zero, ctx.dim), None, dsource
+
+
+class ScatterValue(Scatter, name="ScatterBackward1"):
+    """a with a number written at index along a dimension;  da = g, 0 where written"""
+
+    __slots__ = ()
+
+
+def _places(a: np.ndarray, index: np.ndarray, dim: int) -> tuple:
+    """The array and the index that scattering writes to; a zero-dim tensor counts as one of one element."""
+    return a.reshape(-1) if not a.ndim else a, _grid(np.atleast_1d(index), dim)
+
+
+def _matching(source: np.ndarray, index: np.ndarray) -> np.ndarray:
+    """The part of the source that an index of this shape uses, in a shape that fits it."""
+    if source.ndim == index.ndim:
+        source = source[tuple(slice(0, n) for n in index.shape)]
+    return np.broadcast_to(source, index.shape).reshape(index.shape or (1,))
+
+
+def _gathered(g: Any, index: Any, dim: int, shape: tuple[int, ...]) -> Any:
+    """g gathered at index, with zeros for the part of the source that the index did not use."""
+    gathered = Gather.apply(g, index, dim)
+    if len(shape) != index.ndim or shape == index._data.shape:
+        return gathered
+    return SliceScatter.apply(gathered, shape, tuple(slice(0, n) for n in index._data.shape))
 
 
 def _grid(index: np.ndarray, dim: int) -> tuple:
@@ -178,13 +230,16 @@ def _grid(index: np.ndarray, dim: int) -> tuple:
 # -- a[...] ------------------------------------------------------------------------------------------------------
 
 
+_INDEX_DTYPES = (np.dtype(np.int64), np.dtype(np.int32), np.dtype(np.uint8), np.dtype(np.bool_))
+
+
 def _as_index(item: Any) -> Any:
     """One item of an index in a form the rest understands: int, slice, None, Ellipsis, or an index array."""
     if item is None or item is Ellipsis or isinstance(item, (slice, bool)):
         return item
     if isinstance(item, Variable):
         data = item._data
-        if data.dtype.kind not in "iub":
+        if data.dtype not in _INDEX_DTYPES:
             raise IndexError("tensors used as indices must be long, int, byte or bool tensors")
         if data.dtype == np.uint8:
             return data.astype(bool)
@@ -195,25 +250,29 @@ def _as_index(item: Any) -> Any:
         ) else np.asarray(item)
         if data.size == 0:
             data = data.astype(np.int64)
-        if data.dtype.kind not in "iub":
+        if data.dtype not in _INDEX_DTYPES:
             raise IndexError("tensors used as indices must be long, int, byte or bool tensors")
-        return data
+        return data if data.ndim or data.dtype.kind == "b" else int(data)
     if hasattr(item, "__index__"):
         return item.__index__()
-    raise TypeError(
-        f"only integers, slices (`:`), ellipsis (`...`), None and long or byte Variables are valid indices (got "
-        f"{type(item).__name__})"
+    if isinstance(item, str):
+        raise TypeError("new(): invalid data type 'str'")
+    raise IndexError(
+        "only integers, slices (`:`), ellipsis (`...`), None and long or byte Variables are valid indices (got "
+        f"{type_name(item)})"
     )
 
 
 def _plain_slice(item: slice) -> slice:
-    def bound(value: Any) -> Any:
-        return value if value is None else value.__index__()
-
-    step = bound(item.step)
-    if step is not None and step <= 0:
+    bounds = (item.start, item.stop, item.step)
+    if any(value is not None and not hasattr(value, "__index__") for value in bounds):
+        raise TypeError("slice indices must be integers or None or have an __index__ method")
+    start, stop, step = (value if value is None else value.__index__() for value in bounds)
+    if step == 0:
+        raise ValueError("slice step cannot be zero")
+    if step is not None and step < 0:
         raise ValueError("step must be greater than zero")
-    return slice(bound(item.start), bound(item.stop), step)
+    return slice(start, stop, step)
 
 
 def _dims_of(item: Any) -> int:
@@ -225,10 +284,12 @@ def _dims_of(item: Any) -> int:
 
 def _resolve_index(a: np.ndarray, index: Any) -> tuple[tuple, tuple | None]:
     """Splits an index into its basic part and, applied after it, index arrays among full slices (None: no arrays)."""
+    if isinstance(index, list) and any(_makes_a_tuple(i) for i in index):
+        index = tuple(index)
     items = [_as_index(i) for i in (index if isinstance(index, tuple) else (index,))]
     taken = sum(_dims_of(i) for i in items if i is not Ellipsis)
     if taken > a.ndim:
-        if not a.ndim and not any(isinstance(i, np.ndarray) for i in items):
+        if not a.ndim and len(items) == 1 and isinstance(items[0], int):
             raise IndexError(
                 "invalid index of a 0-dim tensor. Use `tensor.item()` in Python or `tensor.item<T>()` in C++ to "
                 "convert a 0-dim tensor to a number"
@@ -262,7 +323,6 @@ def _resolve_index(a: np.ndarray, index: Any) -> tuple[tuple, tuple | None]:
             dim += 1
         else:
             n = _dims_of(item)
-            _check_index_array(item, a.shape, dim, n)
             basic += [slice(None)] * n
             arrays.append(item)
             dim += n
@@ -270,9 +330,36 @@ def _resolve_index(a: np.ndarray, index: Any) -> tuple[tuple, tuple | None]:
     return tuple(basic), advanced
 
 
-def _check_index_array(item: np.ndarray, shape: tuple[int, ...], dim: int, n: int) -> None:
+def _makes_a_tuple(item: Any) -> bool:
+    """Whether a list with such an item counts as a tuple of indices."""
+    return item is None or item is Ellipsis or isinstance(item, (Variable, np.ndarray, list, tuple, slice))
+
+
+def _check_arrays(arrays: tuple, shape: tuple[int, ...]) -> None:
+    """IndexError for index arrays that do not fit the tensor, of this shape, or each other."""
+    dim = 0
+    for item in arrays:
+        if isinstance(item, np.ndarray):
+            _check_index_array(item, shape, dim)
+        dim += item.ndim if isinstance(item, np.ndarray) and item.dtype.kind == "b" else 1
+    # masks count as their lists of positions, one a dimension
+    shapes = []
+    for item in arrays:
+        if isinstance(item, np.ndarray):
+            mask = item.dtype.kind == "b"
+            shapes += [(int(np.count_nonzero(item)),)] * item.ndim if mask else [item.shape]
+    try:
+        np.broadcast_shapes(*shapes)
+    except ValueError:
+        listed = ", ".join(str(list(s)) for s in shapes)
+        raise IndexError(
+            f"shape mismatch: indexing tensors could not be broadcast together with shapes {listed}"
+        ) from None
+
+
+def _check_index_array(item: np.ndarray, shape: tuple[int, ...], dim: int) -> None:
     if item.dtype.kind == "b":
-        for k in range(n):
+        for k in range(item.ndim):
             if item.shape[k] != shape[dim + k]:
                 raise IndexError(
                     f"The shape of the mask {list(item.shape)} at index {k} does not match the shape of the indexed "
@@ -283,20 +370,35 @@ def _check_index_array(item: np.ndarray, shape: tuple[int, ...], dim: int, n: in
         raise IndexError(f"index {worst} is out of bounds for dimension {dim} with size {shape[dim]}")
 
 
+_EVERYTHING = slice(None)
+
+
 def _basic(tensor: Any, basic: tuple) -> Any:
-    if all(isinstance(i, slice) and i == slice(None) for i in basic):
-        return tensor if basic or not tensor._data.ndim else Slice.apply(tensor, basic)
-    operator = Select if any(isinstance(i, int) for i in basic) else Slice
-    return operator.apply(tensor, basic)
+    """The view for the basic part of an index: the tensor itself if that takes everything."""
+    if all(type(i) is slice and i == _EVERYTHING for i in basic):
+        return tensor
+    return _basic_operator(basic).apply(tensor, basic)
+
+
+def _basic_operator(basic: tuple) -> type[Slice]:
+    """Named after the last step, as in PyTorch, which takes an index one step after the other."""
+    for item in reversed(basic):
+        if type(item) is int:
+            return Select
+        if item is None:
+            return NewAxis
+        if item != _EVERYTHING:
+            return Slice
+    return Alias
 
 
 def getitem(input: Any, index: Any) -> Any:
     """``input[index]``: a view for basic indices, a copy where index tensors or masks take part."""
     basic, arrays = _resolve_index(input._data, index)
     if arrays is None:
-        return Select.apply(input, basic) if any(isinstance(i, int) for i in basic) else Slice.apply(input, basic)
+        return (Slice if isinstance(index, slice) else _basic_operator(basic)).apply(input, basic)
     viewed = _basic(input, basic)
-    _check_together(arrays)
+    _check_arrays(arrays, viewed._data.shape)
     return Index.apply(viewed, *_as_tensors(arrays))
 
 
@@ -304,32 +406,26 @@ def _as_tensors(arrays: tuple) -> tuple:
     return tuple(wrap(i) if isinstance(i, np.ndarray) else i for i in arrays)
 
 
-def _check_together(arrays: tuple) -> None:
-    """Index arrays broadcast against each other; masks count as their lists of positions."""
-    shapes = []
-    for item in arrays:
-        if isinstance(item, np.ndarray):
-            shapes.append((np.count_nonzero(item),) if item.dtype.kind == "b" else item.shape)
-    try:
-        np.broadcast_shapes(*shapes)
-    except ValueError:
-        listed = ", ".join(str(list(s)) for s in shapes)
-        raise IndexError(f"shape mismatch: indexing tensors could not be broadcast together with shapes {listed}") from None
-
-
 def setitem(input: Any, index: Any, value: Any) -> None:
     """``input[index] = value``, in place, and recorded."""
     basic, arrays = _resolve_index(input._data, index)
     if not isinstance(value, Variable):
         value = _value_like(input, value)
-    target = _basic(input, basic) if basic else input
+    target = _basic(input, basic)
     if arrays is None:
-        _check_assignable(value._data.shape, target._data.shape)
-        target.copy_(value.reshape(value._data.shape[-target._data.ndim :]) if value._data.ndim > target._data.ndim else value)
+        if value._data.ndim == 0 < target._data.ndim:
+            target.fill_(value)
+            return
+        shape, places = value._data.shape, target._data.shape
+        extra = len(shape) - len(places)
+        if extra > 0 and shape[:extra] == (1,) * extra:
+            value = value.reshape(shape[extra:])
+        target.copy_(value.expand(places))
         return
-    _check_together(arrays)
+    _check_arrays(arrays, target._data.shape)
     places = np.empty(target._data.shape, bool)[arrays].shape
     _check_assignable(value._data.shape, places)
+    _check_same_dtype(input, value, arrays)
     value = value.to(input.dtype)
     if value._data.ndim > len(places):
         value = value.reshape(value._data.shape[value._data.ndim - len(places) :])
@@ -337,9 +433,18 @@ def setitem(input: Any, index: Any, value: Any) -> None:
 
 
 def _value_like(input: Any, value: Any) -> Any:
-    if is_number(value) or isinstance(value, np.ndarray):
-        return constant(value, input.dtype)
-    raise TypeError(f"can't assign a {type(value).__name__} to a torch.{input.dtype.legacy_name}Tensor")
+    if is_number(value):
+        return fill_value(value, input.dtype)
+    raise TypeError(f"can't assign a {type_name(value)} to a torch.{input.dtype.legacy_name}Tensor")
+
+
+def _check_same_dtype(input: Any, value: Any, arrays: tuple) -> None:
+    single_mask = len(arrays) == 1 and arrays[0].dtype.kind == "b"
+    if value._data.dtype != input._data.dtype and (value._data.size > 1 or not single_mask):
+        raise RuntimeError(
+            f"Index put requires the source and destination dtypes match, got {input.dtype.legacy_name} for the "
+            f"destination and {value.dtype.legacy_name} for the source."
+        )
 
 
 def _check_assignable(shape: tuple[int, ...], places: tuple[int, ...]) -> None:
@@ -397,28 +502,62 @@ def gather(input: Any, dim: int, index: Any) -> Any:
     """Elements picked along ``dim``: out[i][j] = input[index[i][j]][j] for dim 0. The shape is that of ``index``."""
     d = canonical_dim(dim, input._data.ndim)
     _check_index_tensor("gather", input, d, index)
+    for k, (n, size) in enumerate(zip(index._data.shape, input._data.shape)):
+        if k != d and n > size:
+            raise RuntimeError(
+                f"Size does not match at dimension {k} expected index {list(index._data.shape)} to be no larger than self "
+                f"{list(input._data.shape)} apart from dimension {d}"
+            )
     return Gather.apply(input, index, d)
 
 
 def scatter_add(input: Any, dim: int, index: Any, src: Any) -> Any:
     """A copy with ``src`` added at ``index`` along ``dim``: out[index[i][j]][j] += src[i][j] for dim 0."""
-    d = canonical_dim(dim, input._data.ndim)
-    _check_index_tensor("scatter", input, d, index)
-    return ScatterAdd.apply(input, index, src, d)
+    require_tensor("scatter_add", src, "src", 3)
+    _, source, d = scatter_arguments(input, dim, index, src)
+    return ScatterAdd.apply(input, index, source, d)
 
 
-def scatter(input: Any, dim: int, index: Any, src: Any) -> Any:
-    """A copy with ``src`` (a tensor or a number) written at ``index`` along ``dim``."""
+def scatter(input: Any, dim: int, index: Any, src: Any = None, *, value: float | None = None) -> Any:
+    """A copy with ``src`` (a tensor or a number) or the number ``value`` written at ``index`` along ``dim``."""
+    operator, source, d = scatter_arguments(input, dim, index, src if value is None else value)
+    return operator.apply(input, index, source, d)
+
+
+def scatter_arguments(input: Any, dim: int, index: Any, src: Any) -> tuple:
+    """The operator for a source that is a tensor or a number, that source as a tensor, and the dimension; checked."""
     d = canonical_dim(dim, input._data.ndim)
     _check_index_tensor("scatter", input, d, index)
-    return Scatter.apply(input, index, constant(src, input.dtype) if is_number(src) else src, d)
+    if is_number(src):
+        _check_scatter_sizes(input, d, index, None)
+        return ScatterValue, fill_value(src, input.dtype), d
+    if src._data.dtype != input._data.dtype:
+        raise RuntimeError("scatter(): Expected self.dtype to be equal to src.dtype")
+    _check_scatter_sizes(input, d, index, src)
+    return Scatter, src, d
+
+
+def _check_scatter_sizes(input: Any, dim: int, index: Any, src: Any) -> None:
+    """The index may not reach beyond the tensor (apart from dim) nor beyond the source."""
+    sizes, mine = index._data.shape, input._data.shape
+    source = sizes if src is None else src._data.shape
+    if not sizes or not mine or not source or 0 in sizes:
+        return
+    fits = len(source) == len(sizes) and all(n <= s for n, s in zip(sizes, source))
+    if not fits or any(n > s for k, (n, s) in enumerate(zip(sizes, mine)) if k != dim):
+        beyond = "" if src is None else f" and to be no larger size than src {list(source)}"
+        raise RuntimeError(
+            f"Expected index {list(sizes)} to be no larger than self {list(mine)} apart from dimension {dim}{beyond}"
+        )
 
 
 def _check_index_tensor(name: str, input: Any, dim: int, index: Any) -> None:
-    if index._data.dtype != np.int64:
-        raise RuntimeError(f"{name}(): Expected dtype int64 for index")
-    if index._data.ndim != max(input._data.ndim, index._data.ndim if not input._data.ndim else 0):
-        raise RuntimeError("Index tensor must have the same number of dimensions as input tensor")
+    require_tensor(name, index, "index", 2)
+    if index._data.dtype not in (np.int64, np.int32):
+        raise RuntimeError(f"{name}(): Expected dtype int32/int64 for index")
+    if max(index._data.ndim, 1) != max(input._data.ndim, 1):
+        which = "input" if name == "gather" else "self"
+        raise RuntimeError(f"Index tensor must have the same number of dimensions as {which} tensor")
     size = input._data.shape[dim] if input._data.ndim else 1
     data = index._data
     if data.size and (data.min() < 0 or data.max() >= size):
@@ -426,20 +565,29 @@ def _check_index_tensor(name: str, input: Any, dim: int, index: Any) -> None:
         raise RuntimeError(f"index {worst} is out of bounds for dimension {dim} with size {size}")
 
 
+@numpy_names
 def index_select(input: Any, dim: int, index: Any) -> Any:
     """Slices along ``dim`` in the order of a 1-d index tensor; a copy."""
+    require_tensor("index_select", index, "index", 2)
     d = canonical_dim(dim, input._data.ndim)
     if index._data.ndim > 1:
         raise IndexError("index_select(): Index is supposed to be a vector")
-    return getitem(input, (slice(None),) * d + (index.reshape(-1),))
+    if index._data.dtype not in (np.int64, np.int32):
+        raise RuntimeError("index_select(): Expected dtype int32 or int64 for index")
+    data = index._data.reshape(-1)
+    if data.size and not 0 <= data.min() <= data.max() < (input._data.shape[d] if input._data.ndim else 1):
+        raise IndexError("index out of range in self")
+    if not input._data.ndim:
+        return IndexSelect.apply(input, wrap(np.ones((), bool))).reshape(())
+    return IndexSelect.apply(input, *(slice(None),) * d, wrap(data))
 
 
 def masked_select(input: Any, mask: Any) -> Any:
     """The elements where the mask is set, in one dimension."""
     if mask._data.dtype.kind != "b":
         raise RuntimeError("masked_select: expected BoolTensor for mask")
-    shape = np.broadcast_shapes(input._data.shape, mask._data.shape)
-    return getitem(input.expand(shape), mask.expand(shape))
+    shape = broadcast_shapes(mask._data.shape, input._data.shape)
+    return MaskedSelect.apply(*(t if t._data.shape == shape else t.expand(shape) for t in (input, mask)))
 
 
 def nonzero(input: Any, *, as_tuple: bool = False) -> Any:

@@ -7,7 +7,14 @@ from typing import Any
 import numpy as np
 
 from minitorch_bn.autograd.node import Operator
-from minitorch_bn.ops._common import operands
+from minitorch_bn.ops._common import c_name, not_implemented, operands, require_tensors
+from minitorch_bn.size import broadcast_shapes
+
+
+def _product(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """a @ b in their own dtype: bfloat16 comes back from numpy as float32."""
+    out = np.matmul(a, b)
+    return out if out.dtype == a.dtype else out.astype(a.dtype)
 
 
 class Dot(Operator):
@@ -15,7 +22,7 @@ class Dot(Operator):
 
     def forward(ctx, a, b):
         ctx.save_for_backward(a, b)
-        return np.dot(a, b)
+        return _product(a, b)
 
     def backward(ctx, g):
         a, b = ctx.saved_tensors
@@ -29,7 +36,7 @@ class Mv(Operator):
     def forward(ctx, a, b):
         need_a, need_b = ctx.needs_input_grad
         ctx.save_for_backward(a if need_b else None, b if need_a else None)
-        return np.matmul(a, b)
+        return _product(a, b)
 
     def backward(ctx, g):
         a, b = ctx.saved_tensors
@@ -43,7 +50,7 @@ class Mm(Operator):
     def forward(ctx, a, b):
         need_a, need_b = ctx.needs_input_grad
         ctx.save_for_backward(a if need_b else None, b if need_a else None)
-        return np.matmul(a, b)
+        return _product(a, b)
 
     def backward(ctx, g):
         a, b = ctx.saved_tensors
@@ -57,13 +64,41 @@ class Bmm(Mm):
     __slots__ = ()
 
 
+class Addmm(Operator):
+    """beta c + alpha A B, for matrices or batches;  dc = beta g,  dA = alpha g B^T,  dB = alpha A^T g"""
+
+    options = 2
+
+    def forward(ctx, c, a, b, beta, alpha):
+        ctx.save_for_backward(a, b)
+        ctx.beta, ctx.alpha = beta, alpha
+        kind = a.dtype.type
+        product = _product(a, b) if alpha == 1 else _product(a, b) * kind(alpha)
+        if beta == 0:
+            return product  # whatever c is, NaN included
+        return product + (c if beta == 1 else c * kind(beta))
+
+    def backward(ctx, g):
+        a, b = ctx.saved_tensors
+        need_c, need_a, need_b = ctx.needs_input_grad
+        scaled = g if ctx.alpha == 1 else g * ctx.alpha
+        dc = (g if ctx.beta == 1 else g * ctx.beta) if need_c else None
+        return dc, scaled.matmul(b.mT) if need_a else None, a.mT.matmul(scaled) if need_b else None
+
+
+class Baddbmm(Addmm):
+    """beta c + alpha A B for batches of matrices"""
+
+    __slots__ = ()
+
+
 class Linear(Operator, name="AddmmBackward0"):
     """x W^T + b over the last dimension of x;  dx = g W,  dW = g^T x,  db = sum g"""
 
     def forward(ctx, x, weight, bias):
         need_x, need_weight, _ = ctx.needs_input_grad
         ctx.save_for_backward(x if need_weight else None, weight if need_x else None)
-        y = np.matmul(x, weight.T)
+        y = _product(x, weight.T)
         if bias is not None:
             y += bias
         return y
@@ -80,24 +115,20 @@ class Linear(Operator, name="AddmmBackward0"):
 # -- functions and methods ---------------------------------------------------------------------------------------
 
 
-def _agreed(a: Any, b: Any) -> tuple:
-    """Products do not promote: both operands must have one dtype, as in PyTorch."""
+def _agreed(a: Any, b: Any, kernel: str) -> tuple:
+    """Products do not promote: both operands must have one dtype, as in PyTorch, and not bool."""
     if a._data.dtype != b._data.dtype:
         raise RuntimeError(
-            f"expected m1 and m2 to have the same dtype, but got: {_c_name(a)} != {_c_name(b)}"
+            f"expected m1 and m2 to have the same dtype, but got: {c_name(a.dtype)} != {c_name(b.dtype)}"
         )
+    if a._data.dtype.kind == "b" and a._data.size and b._data.size:
+        raise not_implemented(kernel, a.dtype)
     return a, b
-
-
-def _c_name(a: Any) -> str:
-    """The C++ name of a dtype, which PyTorch's texts use here."""
-    names = {"float32": "float", "float64": "double", "float16": "c10::Half", "bfloat16": "c10::BFloat16"}
-    names.update({"int64": "long", "int32": "int", "int16": "short", "int8": "signed char", "uint8": "unsigned char"})
-    return names.get(a.dtype.name, "bool")
 
 
 def dot(input: Any, tensor: Any) -> Any:
     """The inner product of two 1-d tensors."""
+    require_tensors("dot", input=input, tensor=tensor)
     a, b = input, tensor
     if a._data.ndim != 1 or b._data.ndim != 1:
         raise RuntimeError(f"1D tensors expected, but got {a._data.ndim}D and {b._data.ndim}D tensors")
@@ -111,30 +142,36 @@ def dot(input: Any, tensor: Any) -> Any:
             f"inconsistent tensor size, expected tensor {list(a._data.shape)} and src {list(b._data.shape)} to have "
             f"the same number of elements, but got {a._data.size} and {b._data.size} elements respectively"
         )
-    return Dot.apply(a, b)
+    return Dot.apply(*_agreed(a, b, "dot"))
 
 
 def mv(input: Any, vec: Any) -> Any:
     """A matrix times a vector."""
+    require_tensors("mv", input=input, vec=vec)
     a, b = input, vec
     if a._data.ndim != 2 or b._data.ndim != 1:
         raise RuntimeError(f"vector + matrix @ vector expected, got 1, {a._data.ndim}, {b._data.ndim}")
     if a._data.shape[1] != b._data.shape[0]:
         rows, columns = a._data.shape
         raise RuntimeError(f"size mismatch, got input ({rows}), mat ({rows}x{columns}), vec ({b._data.shape[0]})")
-    return Mv.apply(*_agreed(a, b))
+    return Mv.apply(*_agreed(a, b, "addmv_impl_cpu"))
 
 
 def mm(input: Any, mat2: Any) -> Any:
     """A matrix times a matrix."""
+    require_tensors("mm", input=input, mat2=mat2)
     a, b = input, mat2
     if a._data.ndim != 2:
         raise RuntimeError("self must be a matrix")
     if b._data.ndim != 2:
         raise RuntimeError("mat2 must be a matrix")
-    if a._data.shape[1] != b._data.shape[0]:
-        raise RuntimeError(_shapes_text(a._data.shape, b._data.shape))
-    return Mm.apply(*_agreed(a, b))
+    _check_inner_sizes(a._data.shape, b._data.shape)
+    return Mm.apply(*_agreed(a, b, "addmm_impl_cpu_"))
+
+
+def _check_inner_sizes(a: tuple[int, ...], b: tuple[int, ...]) -> None:
+    if a[1] != b[0]:
+        raise RuntimeError(_shapes_text(a, b))
 
 
 def _shapes_text(a: tuple[int, ...], b: tuple[int, ...]) -> str:
@@ -143,16 +180,19 @@ def _shapes_text(a: tuple[int, ...], b: tuple[int, ...]) -> str:
 
 def bmm(input: Any, mat2: Any) -> Any:
     """Matrices times matrices: (B, n, k) and (B, k, m) give (B, n, m)."""
+    require_tensors("bmm", input=input, mat2=mat2)
     a, b = input, mat2
     if a._data.ndim != 3 or b._data.ndim != 3:
         raise RuntimeError("batch1 must be a 3D tensor" if a._data.ndim != 3 else "batch2 must be a 3D tensor")
-    (batch, _, k), other = a._data.shape, b._data.shape
-    if other[:2] != (batch, k):
+    _check_batches(a._data.shape, b._data.shape)
+    return Bmm.apply(*_agreed(a, b, "bmm"))
+
+
+def _check_batches(a: tuple[int, ...], b: tuple[int, ...]) -> None:
+    if b[:2] != (a[0], a[2]):
         raise RuntimeError(
-            f"Expected size for first two dimensions of batch2 tensor to be: [{batch}, {k}] but got: "
-            f"[{other[0]}, {other[1]}]."
+            f"Expected size for first two dimensions of batch2 tensor to be: [{a[0]}, {a[2]}] but got: [{b[0]}, {b[1]}]."
         )
-    return Bmm.apply(*_agreed(a, b))
 
 
 def matmul(input: Any, other: Any) -> Any:
@@ -162,6 +202,7 @@ def matmul(input: Any, other: Any) -> Any:
     >>> torch.ones(2, 3) @ torch.ones(3)
     tensor([3., 3.])
     """
+    require_tensors("matmul", input=input, other=other)
     a, b = input, other
     m, n = a._data.ndim, b._data.ndim
     if m == 2 and n == 2:
@@ -177,6 +218,9 @@ def matmul(input: Any, other: Any) -> Any:
     if m == 1:
         return matmul(a.unsqueeze(0), b).squeeze(-2)
     if n == 1:
+        if a._data.shape[-1] != b._data.shape[0]:
+            rows, columns = a._data.size // max(a._data.shape[-1], 1), a._data.shape[-1]
+            raise RuntimeError(f"size mismatch, got input ({rows}), mat ({rows}x{columns}), vec ({b._data.shape[0]})")
         return matmul(a, b.unsqueeze(1)).squeeze(-1)
     if a._data.shape[-1] != b._data.shape[-2]:
         rows = a._data.size // max(a._data.shape[-1], 1)
@@ -186,7 +230,8 @@ def matmul(input: Any, other: Any) -> Any:
             f"Expected size for first two dimensions of batch2 tensor to be: [{b._data.shape[0]}, {a._data.shape[-1]}] "
             f"but got: [{b._data.shape[0]}, {b._data.shape[-2]}]."
         )
-    return Bmm.apply(*_agreed(a, b))
+    broadcast_shapes(a._data.shape[:-2], b._data.shape[:-2])
+    return Bmm.apply(*_agreed(a, b, "bmm"))
 
 
 def outer(input: Any, vec2: Any) -> Any:
@@ -200,14 +245,42 @@ def outer(input: Any, vec2: Any) -> Any:
 
 def addmm(input: Any, mat1: Any, mat2: Any, *, beta: float = 1, alpha: float = 1) -> Any:
     """beta * input + alpha * mat1 @ mat2."""
-    product = mm(mat1, mat2)
-    return (input if beta == 1 else input * beta) + (product if alpha == 1 else product * alpha)
+    require_tensors("addmm", input=input, mat1=mat1, mat2=mat2)
+    for name, matrix in (("mat1", mat1), ("mat2", mat2)):
+        if matrix._data.ndim != 2:
+            raise RuntimeError(f"{name} must be a matrix, got {matrix._data.ndim}-D tensor")
+    _check_inner_sizes(mat1._data.shape, mat2._data.shape)
+    if not input.dtype is mat1.dtype is mat2.dtype:
+        one, other = (input, mat1) if input.dtype is mat2.dtype else (input, mat2)
+        raise RuntimeError(
+            f"self and mat2 must have the same dtype, but got {one.dtype.legacy_name} and {other.dtype.legacy_name}"
+        )
+    _agreed(mat1, mat2, "addmm_impl_cpu_")
+    return _add_product(Addmm, input, mat1, mat2, beta, alpha)
 
 
 def baddbmm(input: Any, batch1: Any, batch2: Any, *, beta: float = 1, alpha: float = 1) -> Any:
     """beta * input + alpha * batch1 @ batch2, for batches."""
-    product = bmm(batch1, batch2)
-    return (input if beta == 1 else input * beta) + (product if alpha == 1 else product * alpha)
+    require_tensors("baddbmm", input=input, batch1=batch1, batch2=batch2)
+    for name, batch in (("batch1", batch1), ("batch2", batch2)):
+        if batch._data.ndim != 3:
+            raise RuntimeError(f"{name} must be a 3D tensor")
+    _check_batches(batch1._data.shape, batch2._data.shape)
+    if not input.dtype is batch1.dtype is batch2.dtype:
+        names = [c_name(t.dtype) for t in (input, batch1, batch2)]
+        raise RuntimeError("Input dtypes must be the same, got: input {}, batch1: {}, batch2: {}".format(*names))
+    _agreed(batch1, batch2, "baddbmm")
+    return _add_product(Baddbmm, input, batch1, batch2, beta, alpha)
+
+
+def _add_product(operator: type[Operator], c: Any, a: Any, b: Any, beta: Any, alpha: Any) -> Any:
+    """beta c + alpha a b; factors of integers lose their fractions."""
+    shape = (*a._data.shape[:-1], b._data.shape[-1])
+    if c._data.shape != shape:
+        c = c.expand(shape)
+    if a.dtype.category < 2:
+        beta, alpha = int(beta), int(alpha)
+    return operator.apply(c, a, b, beta, alpha)
 
 
 def linear(input: Any, weight: Any, bias: Any = None) -> Any:

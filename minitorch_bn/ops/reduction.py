@@ -9,8 +9,18 @@ import numpy as np
 
 from minitorch_bn import dtypes
 from minitorch_bn.autograd.node import Operator
-from minitorch_bn.autograd.variable import wrap
-from minitorch_bn.ops._common import canonical_dim, canonical_dims, floating, restore_dims
+from minitorch_bn.autograd.variable import Variable, wrap
+from minitorch_bn.ops._common import (
+    accumulator,
+    canonical_dim,
+    canonical_dims,
+    floating,
+    invalid_arguments,
+    not_implemented,
+    numpy_names,
+    require_tensor,
+    restore_dims,
+)
 
 
 class Sum(Operator):
@@ -20,7 +30,7 @@ class Sum(Operator):
 
     def forward(ctx, a, dims, keepdim):
         ctx.shape, ctx.dims, ctx.keepdim = a.shape, dims, keepdim
-        return np.add.reduce(a, axis=dims, keepdims=keepdim, dtype=None if a.dtype.kind == "f" else a.dtype)
+        return np.add.reduce(a, axis=dims, keepdims=keepdim, dtype=accumulator(a)).astype(a.dtype, copy=False)
 
     def backward(ctx, g):
         return restore_dims(g, ctx.shape, ctx.dims, ctx.keepdim).expand(ctx.shape)
@@ -39,7 +49,8 @@ class Mean(Operator):
 
     def forward(ctx, a, dims, keepdim):
         ctx.shape, ctx.dims, ctx.keepdim = a.shape, dims, keepdim
-        return a.mean(axis=dims, keepdims=keepdim, dtype=np.float64).astype(a.dtype)
+        total = np.add.reduce(a, axis=dims, keepdims=keepdim, dtype=np.float64)
+        return np.true_divide(total, _count(a.shape, dims)).astype(a.dtype)  # the mean of nothing is NaN
 
     def backward(ctx, g):
         n = _count(ctx.shape, ctx.dims)
@@ -64,10 +75,25 @@ class Var(Operator):
 
     def backward(ctx, g):
         (a,) = ctx.saved_tensors
-        degrees = builtins.max(_count(a.shape, ctx.dims) - ctx.correction, 0)
-        scale = 2 / degrees if degrees else float("nan")
-        g = restore_dims(g, a.shape, ctx.dims, ctx.keepdim)
-        return g * scale * (a - mean(a, ctx.dims, keepdim=True)) if ctx.dims or not a.ndim else g * a * scale
+        return _variance_gradient(restore_dims(g, a.shape, ctx.dims, ctx.keepdim), a, ctx.dims, ctx.correction)
+
+
+class VarMean(Operator):
+    """the variance and the mean together"""
+
+    options = 3
+
+    def forward(ctx, a, dims, correction, keepdim):
+        ctx.save_for_backward(a)
+        ctx.dims, ctx.correction, ctx.keepdim = dims, correction, keepdim
+        mean = a.mean(axis=dims, keepdims=keepdim, dtype=np.float64).astype(a.dtype)
+        return _variance(a, dims, correction, keepdim).astype(a.dtype), mean
+
+    def backward(ctx, g_var, g_mean):
+        (a,) = ctx.saved_tensors
+        g_var, g_mean = (restore_dims(g, a.shape, ctx.dims, ctx.keepdim) for g in (g_var, g_mean))
+        spread = g_mean.expand(a.shape) / _count(a.shape, ctx.dims)
+        return _variance_gradient(g_var, a, ctx.dims, ctx.correction) + spread
 
 
 class Std(Operator):
@@ -83,9 +109,33 @@ class Std(Operator):
 
     def backward(ctx, g):
         a, y = ctx.saved_tensors
-        degrees = builtins.max(_count(a.shape, ctx.dims) - ctx.correction, 0)
-        g = (g / (y * degrees)).masked_fill(y == 0, 0)
-        return restore_dims(g, a.shape, ctx.dims, ctx.keepdim) * (a - mean(a, ctx.dims, keepdim=True))
+        g = (g / (2 * y)).masked_fill(y == 0, 0)
+        return _variance_gradient(restore_dims(g, a.shape, ctx.dims, ctx.keepdim), a, ctx.dims, ctx.correction)
+
+
+class StdMean(Operator):
+    """the standard deviation and the mean together"""
+
+    options = 3
+
+    def forward(ctx, a, dims, correction, keepdim):
+        y = np.sqrt(_variance(a, dims, correction, keepdim)).astype(a.dtype)
+        ctx.save_for_backward(a, y)
+        ctx.dims, ctx.correction, ctx.keepdim = dims, correction, keepdim
+        return y, a.mean(axis=dims, keepdims=keepdim, dtype=np.float64).astype(a.dtype)
+
+    def backward(ctx, g_std, g_mean):
+        a, y = ctx.saved_tensors
+        g_var = (g_std / (2 * y)).masked_fill(y == 0, 0)
+        g_var, g_mean = (restore_dims(g, a.shape, ctx.dims, ctx.keepdim) for g in (g_var, g_mean))
+        spread = g_mean.expand(a.shape) / _count(a.shape, ctx.dims)
+        return _variance_gradient(g_var, a, ctx.dims, ctx.correction) + spread
+
+
+def _variance_gradient(g: Any, a: Any, dims: tuple[int, ...], correction: float) -> Any:
+    """2 g (a - mean a) / (n - correction), for a g with the reduced dimensions kept."""
+    degrees = _count(a.shape, dims) - correction
+    return g * (2 / degrees if degrees else float("inf")) * (a - MeanDim.apply(a, dims, True))
 
 
 def _count(shape: tuple[int, ...], dims: tuple[int, ...]) -> int:
@@ -111,24 +161,34 @@ class Prod(Operator):
     def forward(ctx, a, dims, keepdim):
         ctx.save_for_backward(a)
         ctx.dims, ctx.keepdim = dims, keepdim
-        return np.multiply.reduce(a, axis=dims, keepdims=keepdim, dtype=a.dtype)
+        return np.multiply.reduce(a, axis=dims, keepdims=keepdim, dtype=accumulator(a)).astype(a.dtype, copy=False)
 
     def backward(ctx, g):
         (a,) = ctx.saved_tensors
         g = restore_dims(g, a.shape, ctx.dims, ctx.keepdim)
         if len(ctx.dims) == 1:
             return g * _product_of_others(a, ctx.dims[0])
-        flat = a.reshape(-1)
-        return (g * _product_of_others(flat, 0).reshape(a.shape)) if a.ndim else g
+        return g * _product_of_others(a.reshape(-1), 0).reshape(a.shape)
+
+
+class ProdDim(Prod, name="ProdBackward1"):
+    """product of a along a dimension"""
+
+    __slots__ = ()
 
 
 def _product_of_others(a: Any, dim: int) -> Any:
     """For each element the product of all others along dim: those before it times those after it."""
-    ones = a.narrow(dim, 0, 1) * 0 + 1 if a.shape[dim] else a
-    before = ones.cat([ones, a.narrow(dim, 0, a.shape[dim] - 1)], dim).cumprod(dim) if a.shape[dim] else a
-    flipped = a.flip(dim)
-    after = ones.cat([ones, flipped.narrow(dim, 0, a.shape[dim] - 1)], dim).cumprod(dim).flip(dim) if a.shape[dim] else a
+    before = _shifted(a, dim, 1, 1).cumprod(dim)
+    after = _shifted(a.flip(dim), dim, 1, 1).cumprod(dim).flip(dim)
     return before * after
+
+
+def _shifted(a: Any, dim: int, steps: int, fill: float) -> Any:
+    """Every element moved up along dim, with ``fill`` in the places that become free."""
+    free = np.arange(a.shape[dim]) < steps
+    free = free.reshape([-1 if d == dim else 1 for d in range(a.ndim)])
+    return a.roll(steps, dim).masked_fill(wrap(free), fill)
 
 
 class CumSum(Operator, name="CumsumBackward0"):
@@ -138,7 +198,7 @@ class CumSum(Operator, name="CumsumBackward0"):
 
     def forward(ctx, a, dim):
         ctx.dim = dim
-        return np.add.accumulate(a, axis=dim, dtype=a.dtype) if a.ndim else a.copy()
+        return np.add.accumulate(a, axis=dim, dtype=accumulator(a)).astype(a.dtype, copy=False) if a.ndim else a.copy()
 
     def backward(ctx, g):
         return g.flip(ctx.dim).cumsum(ctx.dim).flip(ctx.dim) if g.ndim else g
@@ -152,7 +212,9 @@ class CumProd(Operator, name="CumprodBackward0"):
     def forward(ctx, a, dim):
         ctx.save_for_backward(a)
         ctx.dim = dim
-        return np.multiply.accumulate(a, axis=dim, dtype=a.dtype) if a.ndim else a.copy()
+        if not a.ndim:
+            return a.copy()
+        return np.multiply.accumulate(a, axis=dim, dtype=accumulator(a)).astype(a.dtype, copy=False)
 
     def backward(ctx, g):
         (a,) = ctx.saved_tensors
@@ -160,22 +222,26 @@ class CumProd(Operator, name="CumprodBackward0"):
         if not a.ndim:
             return g
         # da_i = (product before i) * s_i,  s_i = g_i + a_(i+1) s_(i+1): no division, so zeros are harmless
-        n = a.shape[dim]
-        parts_g, parts_a = g.unbind(dim), a.unbind(dim)
-        tails: list = [None] * n
-        for i in reversed(range(n)):
-            tails[i] = parts_g[i] if i == n - 1 else parts_g[i] + parts_a[i + 1] * tails[i + 1]
-        grads, before = [], None
-        for i in range(n):
-            grads.append(tails[i] if before is None else before * tails[i])
-            before = parts_a[i] if before is None else before * parts_a[i]
-        return grads[0].stack(grads, dim) if n else g
+        factors = _shifted(a.flip(dim), dim, 1, 0)
+        tails = _linear_recurrence(g.flip(dim), factors, dim).flip(dim)
+        return _shifted(a, dim, 1, 1).cumprod(dim) * tails
+
+
+def _linear_recurrence(b: Any, c: Any, dim: int) -> Any:
+    """s_i = b_i + c_i s_(i-1) along dim, in log2 n steps that each combine neighbouring stretches."""
+    step = 1
+    while step < b.shape[dim]:
+        b = b + c * _shifted(b, dim, step, 0)
+        c = c * _shifted(c, dim, step, 1)
+        step *= 2
+    return b
 
 
 class Extreme(Operator, name="MaxBackward1"):
     """the largest element of all;  the gradient is shared evenly among those that equal it"""
 
     options = 3
+    finds_nan = True  # a NaN that is the result gets the gradient
 
     def forward(ctx, a, ufunc, dims, keepdim):
         y = ufunc.reduce(a, axis=dims, keepdims=keepdim)
@@ -186,9 +252,8 @@ class Extreme(Operator, name="MaxBackward1"):
     def backward(ctx, g):
         a, y = ctx.saved_tensors
         y, g = (restore_dims(t, a.shape, ctx.dims, ctx.keepdim) for t in (y, g))
-        hits = (a == y) | (a.isnan() & y.isnan())
-        count = wrap(hits._data.sum(axis=ctx.dims, keepdims=True).astype(a._data.dtype))
-        return (g / count).expand(a.shape).masked_fill(~hits, 0)
+        hits = (a == y) | (a.isnan() & y.isnan()) if ctx.finds_nan else a == y
+        return g * _even_shares(hits, ctx.dims, a.dtype)
 
 
 class MinAll(Extreme, name="MinBackward1"):
@@ -200,13 +265,13 @@ class MinAll(Extreme, name="MinBackward1"):
 class Amax(Extreme, name="AmaxBackward0"):
     """the largest elements along dimensions"""
 
-    __slots__ = ()
+    finds_nan = False
 
 
 class Amin(Extreme, name="AminBackward0"):
     """the smallest elements along dimensions"""
 
-    __slots__ = ()
+    finds_nan = False
 
 
 class MaxDim(Operator, name="MaxBackward0"):
@@ -246,6 +311,12 @@ def _first_extreme(arg: Any) -> Any:
 
 
 _argmax, _argmin = _first_extreme(np.argmax), _first_extreme(np.argmin)  # the first NaN wins, as in PyTorch
+
+
+def _even_shares(hits: Any, dims: tuple[int, ...], dtype: dtypes.dtype) -> Any:
+    """1 / (number of hits) at each hit, 0 elsewhere; NaN where there is none."""
+    marks = hits.to(dtype)
+    return marks / marks.sum(dims, keepdim=True)
 
 
 class LogSumExp(Operator, name="LogsumexpBackward0"):
@@ -339,15 +410,14 @@ class Norm(Operator, name="LinalgVectorNormBackward0"):
         g, y = (restore_dims(t, a.shape, ctx.dims, ctx.keepdim) for t in (g, y))
         p = ctx.p
         if p == 0:
-            return g * a * 0
+            return None  # a number of elements: no gradient, as in PyTorch
         if p == 1:
             return g * a.sign()
         if p == 2:
             return a * (g / y).masked_fill(y == 0, 0)
         if p in (np.inf, -np.inf):
             hits = a.abs() == y
-            count = wrap(hits._data.sum(axis=ctx.dims, keepdims=True).astype(a._data.dtype))
-            return (a.sign() * (g / count)).masked_fill(~hits, 0)
+            return (g * a.sign() * _even_shares(hits, ctx.dims, a.dtype)).masked_fill(~hits, 0)
         ratio = (a.abs() / y) ** (p - 1)
         return (g * a.sign() * ratio).masked_fill((y == 0) | (a == 0), 0)
 
@@ -355,13 +425,15 @@ class Norm(Operator, name="LinalgVectorNormBackward0"):
 # -- functions and methods ---------------------------------------------------------------------------------------
 
 
-def _accumulation_input(input: Any, dtype: dtypes.dtype | None) -> Any:
+def _accumulation_input(function: str, input: Any, dtype: dtypes.dtype | None) -> Any:
     """Sums and products of integers and booleans are int64."""
+    require_tensor(function, input)
     if dtype is not None:
         return input.to(dtype)
     return input.to(dtypes.int64) if input._data.dtype.kind in "iub" else input
 
 
+@numpy_names
 def sum(input: Any, dim: Any = None, keepdim: bool = False, *, dtype: dtypes.dtype | None = None) -> Any:
     """The sum over ``dim`` (an int, a tuple, or everything); integers add up in int64.
 
@@ -369,13 +441,15 @@ def sum(input: Any, dim: Any = None, keepdim: bool = False, *, dtype: dtypes.dty
     >>> torch.ones(2, 3).sum(0)
     tensor([2., 2., 2.])
     """
-    a = _accumulation_input(input, dtype)
+    a = _accumulation_input("sum", input, dtype)
     operator = Sum if dim is None else SumDim
     return operator.apply(a, canonical_dims(dim, a._data.ndim), keepdim)
 
 
+@numpy_names
 def mean(input: Any, dim: Any = None, keepdim: bool = False, *, dtype: dtypes.dtype | None = None) -> Any:
     """The mean over ``dim`` (an int, a tuple, or everything); integers are refused, as in PyTorch."""
+    require_tensor("mean", input)
     a = input if dtype is None else input.to(dtype)
     if a._data.dtype.kind in "iub":
         raise RuntimeError(
@@ -387,15 +461,18 @@ def mean(input: Any, dim: Any = None, keepdim: bool = False, *, dtype: dtypes.dt
 
 
 def _variance_arguments(name: str, input: Any, dim: Any, unbiased: Any, correction: Any) -> tuple:
+    require_tensor(name, input)
     if isinstance(dim, bool):  # var(True): the only argument is unbiased
         dim, unbiased = None, dim
     if correction is None:
         correction = 1 if unbiased is None or unbiased else 0
     if input._data.dtype.kind in "iub":
-        raise RuntimeError(f"{name} only support floating point and complex dtypes")
+        family = name if name.endswith("_mean") else "std and var"
+        raise RuntimeError(f"{family} only support floating point and complex dtypes")
     return canonical_dims(dim, input._data.ndim), correction
 
 
+@numpy_names
 def var(
     input: Any, dim: Any = None, unbiased: bool | None = None, keepdim: bool = False, *, correction: float | None = None
 ) -> Any:
@@ -406,51 +483,60 @@ def var(
     >>> x.var(), x.var(correction=0)
     (tensor(1.6667), tensor(1.2500))
     """
-    dims, correction = _variance_arguments("std and var", input, dim, unbiased, correction)
+    dims, correction = _variance_arguments("var", input, dim, unbiased, correction)
     return Var.apply(input, dims, correction, keepdim)
 
 
+@numpy_names
 def std(
     input: Any, dim: Any = None, unbiased: bool | None = None, keepdim: bool = False, *, correction: float | None = None
 ) -> Any:
     """The standard deviation over ``dim``: the root of ``var``."""
-    dims, correction = _variance_arguments("std and var", input, dim, unbiased, correction)
+    dims, correction = _variance_arguments("std", input, dim, unbiased, correction)
     return Std.apply(input, dims, correction, keepdim)
 
 
+@numpy_names
 def var_mean(
     input: Any, dim: Any = None, unbiased: bool | None = None, keepdim: bool = False, *, correction: float | None = None
 ) -> tuple:
     """(variance, mean) over ``dim``."""
-    if isinstance(dim, bool):
-        dim, unbiased = None, dim
-    return var(input, dim, unbiased, keepdim, correction=correction), mean(input, dim, keepdim)
+    dims, correction = _variance_arguments("var_mean", input, dim, unbiased, correction)
+    return VarMean.apply(input, dims, correction, keepdim)
 
 
+@numpy_names
 def std_mean(
     input: Any, dim: Any = None, unbiased: bool | None = None, keepdim: bool = False, *, correction: float | None = None
 ) -> tuple:
     """(standard deviation, mean) over ``dim``."""
-    if isinstance(dim, bool):
-        dim, unbiased = None, dim
-    return std(input, dim, unbiased, keepdim, correction=correction), mean(input, dim, keepdim)
+    dims, correction = _variance_arguments("std_mean", input, dim, unbiased, correction)
+    return StdMean.apply(input, dims, correction, keepdim)
 
 
+@numpy_names
 def prod(input: Any, dim: int | None = None, keepdim: bool = False, *, dtype: dtypes.dtype | None = None) -> Any:
     """The product over one dimension, or of everything; integers multiply in int64."""
-    a = _accumulation_input(input, dtype)
-    dims = canonical_dims(dim, a._data.ndim)
-    return Prod.apply(a, dims, keepdim)
+    a = _accumulation_input("prod", input, dtype)
+    if dim is None:
+        return Prod.apply(a, canonical_dims(None, a._data.ndim), keepdim)
+    if isinstance(dim, (tuple, list)):
+        raise invalid_arguments("prod", dim, expected="(int dim, bool keepdim = False)")
+    return ProdDim.apply(a, canonical_dims(dim, a._data.ndim), keepdim)
 
 
+@numpy_names
 def cumsum(input: Any, dim: int, *, dtype: dtypes.dtype | None = None) -> Any:
     """Running sums along a dimension."""
-    return CumSum.apply(_accumulation_input(input, dtype), canonical_dim(dim, input._data.ndim))
+    a = _accumulation_input("cumsum", input, dtype)
+    return CumSum.apply(a, canonical_dim(dim, a._data.ndim))
 
 
+@numpy_names
 def cumprod(input: Any, dim: int, *, dtype: dtypes.dtype | None = None) -> Any:
     """Running products along a dimension."""
-    return CumProd.apply(_accumulation_input(input, dtype), canonical_dim(dim, input._data.ndim))
+    a = _accumulation_input("cumprod", input, dtype)
+    return CumProd.apply(a, canonical_dim(dim, a._data.ndim))
 
 
 class _ValuesIndices(tuple):
@@ -481,13 +567,14 @@ class _MinPair(_ValuesIndices):
 def _no_elements(name: str, a: np.ndarray, dims: tuple[int, ...]) -> None:
     if not _count(a.shape, dims):
         if len(dims) == a.ndim:
-            raise RuntimeError(
-                f"{name}(): Expected reduction dim to be specified for input.numel() == 0. Specify the reduction dim "
-                "with the 'dim' argument."
-            )
+            text = f"{name}(): Expected reduction dim to be specified for input.numel() == 0."
+            if name.startswith("arg"):
+                raise IndexError(text)
+            raise RuntimeError(f"{text} Specify the reduction dim with the 'dim' argument.")
         raise IndexError(f"{name}(): Expected reduction dim {dims[0]} to have non-zero size.")
 
 
+@numpy_names
 def max(input: Any, dim: Any = None, keepdim: bool = False) -> Any:
     """The largest element; with ``dim`` (values, indices) along it; with a tensor, the larger of both.
 
@@ -495,7 +582,8 @@ def max(input: Any, dim: Any = None, keepdim: bool = False) -> Any:
     >>> torch.tensor([[1, 5], [7, 2]]).max(dim=1).indices
     tensor([1, 0])
     """
-    if hasattr(dim, "_data"):
+    require_tensor("max", input)
+    if isinstance(dim, Variable):
         return input.maximum(dim)
     if dim is None:
         dims = canonical_dims(None, input._data.ndim)
@@ -506,9 +594,11 @@ def max(input: Any, dim: Any = None, keepdim: bool = False) -> Any:
     return _ValuesIndices(MaxDim.apply(input, _argmax, d, keepdim))
 
 
+@numpy_names
 def min(input: Any, dim: Any = None, keepdim: bool = False) -> Any:
     """The smallest element; with ``dim`` (values, indices) along it; with a tensor, the smaller of both."""
-    if hasattr(dim, "_data"):
+    require_tensor("min", input)
+    if isinstance(dim, Variable):
         return input.minimum(dim)
     if dim is None:
         dims = canonical_dims(None, input._data.ndim)
@@ -519,6 +609,7 @@ def min(input: Any, dim: Any = None, keepdim: bool = False) -> Any:
     return _MinPair(MinDim.apply(input, _argmin, d, keepdim))
 
 
+@numpy_names
 def amax(input: Any, dim: Any = (), keepdim: bool = False) -> Any:
     """The largest elements over ``dim``; equal ones share the gradient."""
     dims = canonical_dims(dim, input._data.ndim)
@@ -526,6 +617,7 @@ def amax(input: Any, dim: Any = (), keepdim: bool = False) -> Any:
     return Amax.apply(input, np.maximum, dims, keepdim)
 
 
+@numpy_names
 def amin(input: Any, dim: Any = (), keepdim: bool = False) -> Any:
     """The smallest elements over ``dim``; equal ones share the gradient."""
     dims = canonical_dims(dim, input._data.ndim)
@@ -534,7 +626,10 @@ def amin(input: Any, dim: Any = (), keepdim: bool = False) -> Any:
 
 
 def _arg_extreme(name: str, find: Any, input: Any, dim: int | None, keepdim: bool) -> Any:
+    require_tensor(name, input)
     a = input._data
+    if a.dtype.kind == "b":
+        raise RuntimeError(f"{name}(): does not support bool input")
     if dim is None:
         _no_elements(name, a, tuple(range(a.ndim)))
         index = find(a.reshape(-1), 0).reshape((1,) * a.ndim if keepdim else ())
@@ -545,36 +640,50 @@ def _arg_extreme(name: str, find: Any, input: Any, dim: int | None, keepdim: boo
     return wrap(index if keepdim or not a.ndim else index.squeeze(d))
 
 
+@numpy_names
 def argmax(input: Any, dim: int | None = None, keepdim: bool = False) -> Any:
     """The index of the largest element (the first of equals), of all or along ``dim``."""
     return _arg_extreme("argmax", _argmax, input, dim, keepdim)
 
 
+@numpy_names
 def argmin(input: Any, dim: int | None = None, keepdim: bool = False) -> Any:
     """The index of the smallest element (the first of equals), of all or along ``dim``."""
     return _arg_extreme("argmin", _argmin, input, dim, keepdim)
 
 
+@numpy_names
 def all(input: Any, dim: Any = None, keepdim: bool = False) -> Any:
-    """Whether all elements are true (not 0)."""
-    return wrap(np.logical_and.reduce(input._data, axis=canonical_dims(dim, input._data.ndim), keepdims=keepdim))
+    """Whether all elements are true (not 0); as booleans, or uint8 for uint8."""
+    return _logical_reduction("all", np.logical_and, input, dim, keepdim)
 
 
+@numpy_names
 def any(input: Any, dim: Any = None, keepdim: bool = False) -> Any:
-    """Whether any element is true (not 0)."""
-    return wrap(np.logical_or.reduce(input._data, axis=canonical_dims(dim, input._data.ndim), keepdims=keepdim))
+    """Whether any element is true (not 0); as booleans, or uint8 for uint8."""
+    return _logical_reduction("any", np.logical_or, input, dim, keepdim)
 
 
+def _logical_reduction(name: str, ufunc: Any, input: Any, dim: Any, keepdim: bool) -> Any:
+    require_tensor(name, input)
+    a = input._data
+    out = ufunc.reduce(a, axis=canonical_dims(dim, a.ndim), keepdims=keepdim)
+    return wrap(out.astype(np.uint8) if a.dtype == np.uint8 else out)
+
+
+@numpy_names
 def count_nonzero(input: Any, dim: Any = None) -> Any:
     """How many elements are not 0."""
     return wrap(np.asarray(np.count_nonzero(input._data, axis=canonical_dims(dim, input._data.ndim))))
 
 
+@numpy_names
 def logsumexp(input: Any, dim: Any, keepdim: bool = False) -> Any:
     """log(sum(exp(input))) over ``dim``, without overflow."""
-    return LogSumExp.apply(floating(input), canonical_dims(dim, input._data.ndim), keepdim)
+    return LogSumExp.apply(floating(input, "logsumexp"), canonical_dims(dim, input._data.ndim), keepdim)
 
 
+@numpy_names
 def softmax(input: Any, dim: int, dtype: dtypes.dtype | None = None) -> Any:
     """exp(input) / sum(exp(input)) along ``dim``.
 
@@ -582,26 +691,32 @@ def softmax(input: Any, dim: int, dtype: dtypes.dtype | None = None) -> Any:
     >>> torch.softmax(torch.tensor([0.0, 0.0]), dim=0)
     tensor([0.5000, 0.5000])
     """
-    a = input if dtype is None else input.to(dtype)
-    _require_floating("softmax_lastdim_kernel_impl", a)
-    return Softmax.apply(a, canonical_dim(dim, a._data.ndim))
+    return Softmax.apply(*_softmax_arguments("softmax", input, dim, dtype))
 
 
+@numpy_names
 def log_softmax(input: Any, dim: int, dtype: dtypes.dtype | None = None) -> Any:
     """log(softmax(input)), computed without the detour."""
+    return LogSoftmax.apply(*_softmax_arguments("log_softmax", input, dim, dtype))
+
+
+def _softmax_arguments(name: str, input: Any, dim: Any, dtype: dtypes.dtype | None) -> tuple:
+    require_tensor(name, input)
     a = input if dtype is None else input.to(dtype)
-    _require_floating("log_softmax_lastdim_kernel_impl", a)
-    return LogSoftmax.apply(a, canonical_dim(dim, a._data.ndim))
-
-
-def _require_floating(name: str, a: Any) -> None:
-    if a._data.dtype.kind in "iub":
-        raise NotImplementedError(f"\"{name}\" not implemented for '{a.dtype.legacy_name}'")
+    d = canonical_dim(dim, a._data.ndim)
+    if a.dtype.category < 2:
+        last = "lastdim_" if d >= a._data.ndim - 1 else ""
+        raise not_implemented(f"{name}_{last}kernel_impl", a.dtype)
+    return a, d
 
 
 def norm(input: Any, p: Any = "fro", dim: Any = None, keepdim: bool = False, dtype: dtypes.dtype | None = None) -> Any:
     """(sum |input|^p)^(1/p) over ``dim``; "fro" and None mean 2."""
+    require_tensor("norm", input)
+    if input.dtype.category < 2:
+        raise RuntimeError(
+            f"linalg.vector_norm: Expected a floating point or complex tensor as input. Got {input.dtype.legacy_name}"
+        )
     a = input if dtype is None else input.to(dtype)
-    _require_floating("linalg.vector_norm", a)
     order = 2.0 if p in ("fro", None) else float(p)
     return Norm.apply(a, order, canonical_dims(dim, a._data.ndim), keepdim)

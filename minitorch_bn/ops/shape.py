@@ -7,8 +7,17 @@ from typing import Any
 import numpy as np
 
 from minitorch_bn.autograd.node import Operator
-from minitorch_bn.autograd.variable import Variable, wrap
-from minitorch_bn.ops._common import canonical_dim, canonical_dims, promoted, require_tensor, size_argument
+from minitorch_bn.autograd.variable import Variable
+from minitorch_bn.ops._common import (
+    canonical_dim,
+    canonical_dims,
+    invalid_arguments,
+    numpy_names,
+    promoted,
+    require_tensor,
+    size_argument,
+    type_name,
+)
 from minitorch_bn.size import broadcast_shapes
 
 
@@ -24,6 +33,12 @@ class View(Operator):
 
     def backward(ctx, g):
         return g.reshape(ctx.shape)
+
+
+class UnsafeView(View):
+    """the same elements in another shape, in memory of their own"""
+
+    is_view = False
 
 
 class Permute(Operator):
@@ -80,6 +95,18 @@ class Squeeze(Operator):
         return g.reshape(ctx.shape)
 
 
+class SqueezeDim(Squeeze, name="SqueezeBackward1"):
+    """one dimension of size 1 dropped"""
+
+    __slots__ = ()
+
+
+class SqueezeDims(Squeeze, name="SqueezeBackward2"):
+    """several dimensions of size 1 dropped"""
+
+    __slots__ = ()
+
+
 class Unsqueeze(Operator):
     """a dimension of size 1 put in"""
 
@@ -102,8 +129,7 @@ class Diagonal(Operator):
 
     def forward(ctx, a, offset, dim1, dim2):
         ctx.shape, ctx.place = a.shape, (offset, dim1, dim2)
-        out = np.diagonal(a, offset, dim1, dim2)
-        return np.lib.stride_tricks.as_strided(out) if a.flags.writeable else out  # numpy marks it read-only
+        return _diagonal(a, offset, dim1, dim2)
 
     def backward(ctx, g):
         return DiagonalScatter.apply(g, ctx.shape, *ctx.place)
@@ -117,11 +143,45 @@ class DiagonalScatter(Operator, name="DiagonalBackward0"):
     def forward(ctx, a, shape, offset, dim1, dim2):
         ctx.place = (offset, dim1, dim2)
         out = np.zeros(shape, a.dtype)
-        np.lib.stride_tricks.as_strided(np.diagonal(out, offset, dim1, dim2))[...] = a
+        _diagonal(out, offset, dim1, dim2)[...] = a
         return out
 
     def backward(ctx, g):
         return Diagonal.apply(g, *ctx.place)
+
+
+def _diagonal(a: np.ndarray, offset: int, dim1: int, dim2: int) -> np.ndarray:
+    """The diagonal as a view that can be written to (numpy's own is read-only)."""
+    planes = np.moveaxis(a, (dim1, dim2), (-2, -1))
+    planes = planes[..., max(-offset, 0) :, max(offset, 0) :]
+    n = min(planes.shape[-2:])
+    return np.einsum("...ii->...i", planes[..., :n, :n])
+
+
+class Tril(Operator):
+    """the lower triangle of matrices, 0 elsewhere; its own derivative"""
+
+    options = 1
+
+    def forward(ctx, a, diagonal):
+        ctx.diagonal = diagonal
+        return np.tril(a, diagonal)
+
+    def backward(ctx, g):
+        return Tril.apply(g, ctx.diagonal)
+
+
+class Triu(Operator):
+    """the upper triangle of matrices, 0 elsewhere; its own derivative"""
+
+    options = 1
+
+    def forward(ctx, a, diagonal):
+        ctx.diagonal = diagonal
+        return np.triu(a, diagonal)
+
+    def backward(ctx, g):
+        return Triu.apply(g, ctx.diagonal)
 
 
 class Split(Operator):
@@ -138,6 +198,12 @@ class Split(Operator):
 
     def backward(ctx, *grads):
         return Cat.apply(*grads, ctx.dim)
+
+
+class SplitWithSizes(Split):
+    """cut along a dimension into views of given sizes"""
+
+    __slots__ = ()
 
 
 class Unbind(Operator):
@@ -201,13 +267,13 @@ class Flip(Operator):
 
 
 class Roll(Operator):
-    """elements shifted along dimensions, those that fall out coming in again at the other end"""
+    """elements shifted along dimensions (None: as if flattened), those that fall out coming in at the other end"""
 
     options = 2
 
     def forward(ctx, a, shifts, dims):
         ctx.shifts, ctx.dims = shifts, dims
-        return np.roll(a, shifts, dims)
+        return np.roll(a, shifts, dims)  # always a copy
 
     def backward(ctx, g):
         return Roll.apply(g, tuple(-s for s in ctx.shifts), ctx.dims)
@@ -226,21 +292,6 @@ class Repeat(Operator):
         # (r1 n1, r2 n2, ...) -> (r1, n1, r2, n2, ...), summed over the r
         split = [n for pair in zip(ctx.repeats, ctx.shape) for n in pair]
         return g.reshape(split).sum(tuple(range(0, len(split), 2))) if split else g
-
-
-class ConstantPad(Operator, name="ConstantPadNdBackward0"):
-    """a with a border of a constant; negative widths cut off;  da = g without the border"""
-
-    options = 2
-
-    def forward(ctx, a, widths, value):
-        ctx.widths = widths
-        inner = a[tuple(slice(max(-lo, 0), n - max(-hi, 0)) for n, (lo, hi) in zip(a.shape, widths))]
-        positive = [(max(lo, 0), max(hi, 0)) for lo, hi in widths]
-        return np.pad(inner, positive, constant_values=value)
-
-    def backward(ctx, g):
-        return ConstantPad.apply(g, [(-lo, -hi) for lo, hi in ctx.widths], 0)
 
 
 # -- functions and methods ---------------------------------------------------------------------------------------
@@ -266,7 +317,7 @@ def _resolve(shape: tuple[int, ...], numel: int) -> tuple[int, ...]:
     return tuple(numel // known if n == -1 else n for n in shape) if holes else shape
 
 
-def reshape(input: Any, *shape: Any) -> Any:
+def reshape(input: Any, *sizes: Any, shape: Any = None) -> Any:
     """The same elements in another shape; one size may be -1. A view where the memory layout allows it, else a copy.
 
     >>> import minitorch_bn as torch
@@ -274,14 +325,18 @@ def reshape(input: Any, *shape: Any) -> Any:
     tensor([[0, 1, 2],
             [3, 4, 5]])
     """
-    return View.apply(input, _resolve(size_argument(shape), input._data.size))
+    require_tensor("reshape", input)
+    data = input._data
+    wanted = _resolve(size_argument(sizes if shape is None else (shape,), "reshape", "shape"), data.size)
+    shared = data.flags.c_contiguous or not data.size or np.may_share_memory(data.reshape(wanted), data)
+    return (View if shared else UnsafeView).apply(input, wanted)
 
 
 def view(input: Any, *shape: Any) -> Any:
     """Like ``reshape``, but always shares memory: RuntimeError where the layout does not allow that."""
     if len(shape) == 1 and hasattr(shape[0], "is_floating_point"):
         raise NotImplementedError("view(dtype) is not supported here: use .to(dtype)")
-    sizes = _resolve(size_argument(shape), input._data.size)
+    sizes = _resolve(size_argument(shape, "view"), input._data.size)
     out = View.apply(input, sizes)
     if out._data.size and not np.may_share_memory(out._data, input._data):
         raise RuntimeError(
@@ -312,7 +367,7 @@ def flatten(input: Any, start_dim: int = 0, end_dim: int = -1) -> Any:
     n = 1
     for size in shape[start : end + 1]:
         n *= size
-    return View.apply(input, (*shape[:start], n, *shape[end + 1 :]))
+    return reshape(input, (*shape[:start], n, *shape[end + 1 :]))
 
 
 def unflatten(input: Any, dim: int, sizes: Any) -> Any:
@@ -320,6 +375,8 @@ def unflatten(input: Any, dim: int, sizes: Any) -> Any:
     shape = input._data.shape
     d = canonical_dim(dim, len(shape))
     sizes = tuple(sizes)
+    if not sizes:
+        raise RuntimeError("unflatten: sizes must be non-empty")
     try:
         sizes = _resolve(sizes, shape[d])
     except RuntimeError:
@@ -332,12 +389,12 @@ def unflatten(input: Any, dim: int, sizes: Any) -> Any:
 
 def ravel(input: Any) -> Any:
     """All elements in one dimension."""
-    return reshape(input, -1)
+    return reshape(contiguous(input), -1)
 
 
-def permute(input: Any, *dims: Any) -> Any:
+def permute(input: Any, *order: Any, dims: Any = None) -> Any:
     """Dimensions in the given order."""
-    order = size_argument(dims)
+    order = size_argument(order if dims is None else (dims,), "permute", "dims")
     ndim = input._data.ndim
     if len(order) != ndim:
         raise RuntimeError(
@@ -387,12 +444,18 @@ def matrix_transpose(input: Any) -> Any:
 def movedim(input: Any, source: Any, destination: Any) -> Any:
     """Dimensions moved to new places, the others keeping their order."""
     ndim = input._data.ndim
-    src, dst = canonical_dims(source, ndim), canonical_dims(destination, ndim)
+    if isinstance(source, int) != isinstance(destination, int):
+        expected = "(int source, int destination)\n * (tuple of ints source, tuple of ints destination)"
+        raise invalid_arguments("movedim", source, destination, expected=expected)
+    src, dst = (tuple(canonical_dim(d, ndim) for d in ((v,) if isinstance(v, int) else v)) for v in (source, destination))
     if len(src) != len(dst):
         raise RuntimeError(
             "movedim: Invalid source or destination dims: source "
             f"({list(src)} dims) should contain the same number of dims as destination ({list(dst)} dims)"
         )
+    for name, dims in (("source", src), ("destination", dst)):
+        if len(set(dims)) < len(dims):
+            raise RuntimeError(f"movedim: repeated dim in `{name}` ({list(dims)})")
     order: list = [None] * ndim
     for s, d in zip(src, dst):
         order[d] = s
@@ -402,7 +465,7 @@ def movedim(input: Any, source: Any, destination: Any) -> Any:
 
 def expand(input: Any, *sizes: Any) -> Any:
     """Dimensions of size 1 repeated to ``sizes`` without a copy; -1 keeps a size."""
-    wanted, shape = size_argument(sizes), input._data.shape
+    wanted, shape = size_argument(sizes, "expand"), input._data.shape
     if len(wanted) < len(shape):
         raise RuntimeError(
             f"expand(torch.{input.dtype.legacy_name}Tensor{{{list(shape)}}}, size={list(wanted)}): the number of sizes "
@@ -411,11 +474,10 @@ def expand(input: Any, *sizes: Any) -> Any:
         )
     padded = (None,) * (len(wanted) - len(shape)) + shape
     target = []
-    for i, (size, have) in enumerate(zip(wanted, padded)):
+    for i, size, have in zip(range(len(wanted) - 1, -1, -1), reversed(wanted), reversed(padded)):
         if size == -1 and have is None:
             raise RuntimeError(
-                f"expand(torch.{input.dtype.legacy_name}Tensor{{{list(shape)}}}, size={list(wanted)}): the expanded "
-                f"size of the tensor (-1) isn't allowed in a leading, non-existing dimension {i}"
+                f"The expanded size of the tensor (-1) isn't allowed in a leading, non-existing dimension {i}"
             )
         if size == -1:
             size = have
@@ -425,7 +487,7 @@ def expand(input: Any, *sizes: Any) -> Any:
                 f"dimension {i}.  Target sizes: {list(wanted)}.  Tensor sizes: {list(shape)}"
             )
         target.append(size)
-    return Expand.apply(input, tuple(target))
+    return Expand.apply(input, tuple(reversed(target)))
 
 
 def expand_as(input: Any, other: Any) -> Any:
@@ -453,18 +515,26 @@ def sum_to_size(input: Any, *size: Any) -> Any:
     )
     if lead < 0 or any(n != w for n, w in zip(shape[max(lead, 0) :], wanted) if w != 1):
         raise RuntimeError(f"size {{{list(wanted)}}} is not expandable to size {{{list(shape)}}}.")
-    return input.sum(dims, keepdim=True).reshape(wanted) if dims else input
+    if not dims:
+        return input
+    total = input.sum(dims if wanted else None, keepdim=bool(wanted))
+    return total.reshape(wanted) if total._data.shape != wanted else total
 
 
+@numpy_names
 def squeeze(input: Any, dim: Any = None) -> Any:
     """Dimensions of size 1 dropped: all, or those of ``dim`` that have size 1."""
+    require_tensor("squeeze", input)
     shape = input._data.shape
-    dims = range(len(shape)) if dim is None else canonical_dims(dim if dim != () else None, len(shape))
-    return Squeeze.apply(input, tuple(d for d in dims if shape[d] == 1))
+    dims = range(len(shape)) if dim is None or dim == () else canonical_dims(dim, len(shape))
+    operator = Squeeze if dim is None else SqueezeDims if isinstance(dim, (tuple, list)) else SqueezeDim
+    return operator.apply(input, tuple(d for d in dims if shape[d] == 1))
 
 
+@numpy_names
 def unsqueeze(input: Any, dim: int) -> Any:
     """A dimension of size 1 put in before ``dim``."""
+    require_tensor("unsqueeze", input)
     return Unsqueeze.apply(input, canonical_dim(dim, input._data.ndim + 1))
 
 
@@ -486,17 +556,22 @@ def split(tensor: Any, split_size_or_sections: Any, dim: int = 0) -> tuple:
     n = shape[d]
     if isinstance(split_size_or_sections, (tuple, list)):
         sizes = list(split_size_or_sections)
-        if sum(sizes) != n or min(sizes, default=0) < 0:
+        if min(sizes, default=0) < 0:
+            raise RuntimeError(
+                f"split_with_sizes expects split_sizes have only non-negative entries, but got split_sizes={sizes}"
+            )
+        if sum(sizes) != n:
             raise RuntimeError(
                 f"split_with_sizes expects split_sizes to sum exactly to {n} (input tensor's size at dimension {d}), "
                 f"but got split_sizes={sizes}"
             )
-    else:
-        size = split_size_or_sections
-        if size < 0 or (size == 0 and n):
-            raise RuntimeError(f"split expects split_size be non-negative, but got split_size={size}")
-        sizes = [min(size, n - start) for start in range(0, n, size)] if n else [0]
-    return Split.apply(tensor, sizes, d)
+        return SplitWithSizes.apply(tensor, sizes, d)
+    size = split_size_or_sections
+    if size < 0:
+        raise RuntimeError(f"split expects split_size be non-negative, but got split_size={size}")
+    if size == 0 and n:
+        raise RuntimeError(f"split_size can only be 0 if dimension size is 0, but got dimension size of {n}")
+    return Split.apply(tensor, [min(size, n - start) for start in range(0, n, size)] if n else [0], d)
 
 
 def chunk(input: Any, chunks: int, dim: int = 0) -> tuple:
@@ -510,23 +585,25 @@ def chunk(input: Any, chunks: int, dim: int = 0) -> tuple:
     return split(input, size, dim) if n else split(input, [0] * chunks, dim)
 
 
+@numpy_names
 def unbind(input: Any, dim: int = 0) -> tuple:
     """The slices along ``dim``, as views without that dimension."""
     if not input._data.ndim:
-        raise RuntimeError("Dimension specified as 0 but tensor has no dimensions")
+        raise IndexError("Dimension specified as 0 but tensor has no dimensions")
     return Unbind.apply(input, canonical_dim(dim, input._data.ndim))
 
 
 def _sequence(name: str, tensors: Any) -> list:
     if isinstance(tensors, Variable) or not isinstance(tensors, (tuple, list)):
-        kind = type(tensors).__name__
+        kind = type_name(tensors)
         raise TypeError(f"{name}(): argument 'tensors' (position 1) must be tuple of Tensors, not {kind}")
     for i, x in enumerate(tensors):
         if not isinstance(x, Variable):
-            raise TypeError(f"expected Tensor as element {i} in argument 0, but got {type(x).__name__}")
+            raise TypeError(f"expected Tensor as element {i} in argument 0, but got {type_name(x)}")
     return list(promoted(*tensors)) if tensors else []
 
 
+@numpy_names
 def cat(tensors: Any, dim: int = 0) -> Any:
     """Tensors joined along an existing dimension; their other sizes must agree.
 
@@ -537,7 +614,7 @@ def cat(tensors: Any, dim: int = 0) -> Any:
     """
     parts = _sequence("cat", tensors)
     if not parts:
-        raise RuntimeError("torch.cat(): expected a non-empty list of Tensors")
+        raise ValueError("torch.cat(): expected a non-empty list of Tensors")
     for i, x in enumerate(parts):
         if not x._data.ndim:
             raise RuntimeError(f"zero-dimensional tensor (at position {i}) cannot be concatenated")
@@ -559,6 +636,7 @@ def cat(tensors: Any, dim: int = 0) -> Any:
     return Cat.apply(*kept, d)
 
 
+@numpy_names
 def stack(tensors: Any, dim: int = 0) -> Any:
     """Tensors of one shape joined along a new dimension."""
     parts = _sequence("stack", tensors)
@@ -574,9 +652,9 @@ def stack(tensors: Any, dim: int = 0) -> Any:
     return Stack.apply(*parts, canonical_dim(dim, len(shape) + 1))
 
 
-def flip(input: Any, *dims: Any) -> Any:
+def flip(input: Any, *order: Any, dims: Any = None) -> Any:
     """The order reversed along ``dims``; a copy."""
-    order = size_argument(dims)
+    order = size_argument(order if dims is None else (dims,), "flip", "dims")
     return Flip.apply(input, canonical_dims(order, input._data.ndim) if order else ())
 
 
@@ -584,7 +662,7 @@ def roll(input: Any, shifts: Any, dims: Any = None) -> Any:
     """Shifted along ``dims`` (without them: as if flattened), elements coming in again at the other end."""
     amounts = tuple(shifts) if isinstance(shifts, (tuple, list)) else (shifts,)
     if dims is None:
-        return Roll.apply(input.reshape(-1), amounts, (0,)).reshape(input._data.shape)
+        return Roll.apply(input, amounts, None)
     axes = tuple(dims) if isinstance(dims, (tuple, list)) else (dims,)
     if len(axes) != len(amounts):
         raise RuntimeError(f"shifts and dimensions must align. shifts: {len(amounts)}, dims:{len(axes)}")
@@ -593,38 +671,21 @@ def roll(input: Any, shifts: Any, dims: Any = None) -> Any:
 
 def repeat(input: Any, *repeats: Any) -> Any:
     """The tensor repeated along each dimension; a copy (``expand`` makes none)."""
-    times = size_argument(repeats)
+    times = size_argument(repeats, "repeat", "repeats")
     if len(times) < input._data.ndim:
         raise RuntimeError(
             "Number of dimensions of repeat dims can not be smaller than number of dimensions of tensor"
         )
+    if min(times, default=0) < 0:
+        sizes = [t * n for t, n in zip(times, (1,) * (len(times) - input._data.ndim) + input._data.shape)]
+        raise RuntimeError(f"Trying to create tensor with negative dimension {min(sizes)}: {sizes}")
     return Repeat.apply(input, times)
 
 
-def tile(input: Any, *dims: Any) -> Any:
+def tile(input: Any, *repeats: Any, dims: Any = None) -> Any:
     """Like ``repeat``, with missing leading repetitions taken as 1."""
-    times = size_argument(dims)
-    return Repeat.apply(input, (1,) * (input._data.ndim - len(times)) + times)
-
-
-def constant_pad(input: Any, pad: Any, value: float = 0) -> Any:
-    """A border of ``value``; ``pad`` lists (before, after) from the last dimension backwards, as in PyTorch."""
-    ndim = input._data.ndim
-    if len(pad) % 2:
-        raise RuntimeError(f"Length of pad must be even but instead it equals {len(pad)}")
-    if len(pad) > 2 * ndim:
-        raise RuntimeError(
-            "Length of pad should be no more than twice the number of dimensions of the input. Pad length is "
-            f"{len(pad)} while the input has {ndim} dimensions."
-        )
-    widths = [(0, 0)] * (ndim - len(pad) // 2) + [(pad[i], pad[i + 1]) for i in range(len(pad) - 2, -1, -2)]
-    for d, (n, (lo, hi)) in enumerate(zip(input._data.shape, widths)):
-        if n + lo + hi < 0:
-            raise RuntimeError(
-                f"The input size {n}, plus negative padding {lo} and {hi} resulted in a negative output size, which "
-                f"is invalid. Check dimension {d} of your input."
-            )
-    return ConstantPad.apply(input, widths, value)
+    times = size_argument(repeats if dims is None else (dims,), "tile", "dims")
+    return repeat(input, (1,) * (input._data.ndim - len(times)) + times)
 
 
 def contiguous(input: Any) -> Any:
@@ -639,10 +700,10 @@ def meshgrid(*tensors: Any, indexing: str = "ij") -> tuple:
         raise RuntimeError(
             f'torch.meshgrid: indexing must be one of "xy" or "ij", but received: {indexing}'
         )
-    sizes = tuple(x._data.size for x in parts)
     n = len(parts)
-    grids = tuple(x.reshape((1,) * i + (-1,) + (1,) * (n - 1 - i)).expand(sizes) for i, x in enumerate(parts))
-    return tuple(g.transpose(0, 1) for g in grids) if indexing == "xy" and n > 1 else grids
+    places = [1, 0, *range(2, n)] if indexing == "xy" and n > 1 else range(n)  # the dimension that each tensor fills
+    sizes = tuple(parts[place]._data.size for place in places)
+    return tuple(x.reshape((1,) * i + (-1,) + (1,) * (n - 1 - i)).expand(sizes) for i, x in zip(places, parts))
 
 
 def hstack(tensors: Any) -> Any:
@@ -674,11 +735,17 @@ def numel(input: Any) -> int:
 
 def tril(input: Any, diagonal: int = 0) -> Any:
     """The lower triangle of the last two dimensions, 0 elsewhere."""
-    mask = np.tri(*input._data.shape[-2:], k=diagonal, dtype=bool)
-    return input.masked_fill(wrap(~mask), 0)
+    _require_matrix("tril", input)
+    return Tril.apply(input, diagonal)
 
 
 def triu(input: Any, diagonal: int = 0) -> Any:
     """The upper triangle of the last two dimensions, 0 elsewhere."""
-    mask = np.tri(*input._data.shape[-2:], k=diagonal - 1, dtype=bool)
-    return input.masked_fill(wrap(mask), 0)
+    _require_matrix("triu", input)
+    return Triu.apply(input, diagonal)
+
+
+def _require_matrix(name: str, input: Any) -> None:
+    require_tensor(name, input)
+    if input._data.ndim < 2:
+        raise RuntimeError(f"{name}: input tensor must have at least 2 dimensions")

@@ -20,8 +20,7 @@ def definition(x, w, stride, padding, dilation, groups):
         first = o // (len(w) // groups) * w.shape[1]
         for c, *tap in product(*map(range, w.shape[1:])):
             window = tuple(
-                slice(d * i, d * i + s * (n - 1) + 1, s)
-                for d, i, s, n in zip(dilation, tap, stride, out, strict=True)
+                slice(d * i, d * i + s * (n - 1) + 1, s) for d, i, s, n in zip(dilation, tap, stride, out, strict=True)
             )
             y[:, o] += float(w[(o, c, *tap)]) * padded[(slice(None), first + c, *window)]
     return y
@@ -123,7 +122,7 @@ def test_precision(name, dtype, sums):
     results = zip(all_three(x, w, g, parameters), all_three(*wide, parameters), terms(*wide, parameters), strict=True)
     for got, expected, scale in results:
         assert got.dtype == dtype
-        # A blocked sum of n terms is off by well under 16 roundings of the sum of magnitudes; then one rounding to dtype.
+        # BLAS sums in blocks: at most 16 roundings of the sum of magnitudes are lost, then one rounding to dtype.
         bound = 16 * sums * scale + np.finfo(dtype).eps * abs(expected)
         assert (abs(got - expected) <= bound).all()
 

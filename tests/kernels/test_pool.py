@@ -41,7 +41,7 @@ def first_maximum(values):
 
 @st.composite
 def poolings(draw, dilated=True):
-    """Draw (x, (kernel, stride, padding, dilation), ceil_mode); few distinct values, so that there are ties."""
+    """Draw (x, (kernel, stride, padding, dilation), ceil_mode); few distinct values, so as to have ties."""
     dims = draw(st.integers(1, 3))
     ints = lambda low, high: tuple(draw(st.integers(low, high)) for _ in range(dims))  # noqa: E731
     kernel, stride, dilation = ints(1, 3), ints(1, 4), ints(1, 2) if dilated else (1,) * dims
@@ -107,10 +107,8 @@ def adaptive(draw):
 def cells(spatial, output_size):
     """Yield (output position, slices of its cell)."""
     for cell in np.ndindex(*output_size):
-        yield (
-            cell,
-            tuple(slice(i * n // o, ((i + 1) * n + o - 1) // o) for i, n, o in zip(cell, spatial, output_size, strict=True)),
-        )
+        sizes = zip(cell, spatial, output_size, strict=True)
+        yield cell, tuple(slice(i * n // o, ((i + 1) * n + o - 1) // o) for i, n, o in sizes)
 
 
 @settings(max_examples=150, deadline=None)

@@ -1,0 +1,164 @@
+"""Layers that put a border around the last dimensions.
+
+``padding`` is one width for all sides, or (left, right), (left, right, top, bottom), (left, right, top, bottom, front,
+back); negative widths cut off.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from minitorch_bn.nn import functional as F
+from minitorch_bn.nn.modules.module import Module
+
+if TYPE_CHECKING:
+    from minitorch_bn.tensor import Tensor
+
+
+class _Pad(Module):
+    """A border; subclasses say of how many sides and of which kind."""
+
+    sides: int
+    mode: str
+    padding: tuple[int, ...]
+
+    def __init__(self, padding: Any) -> None:
+        super().__init__()
+        self.padding = tuple(padding) if hasattr(padding, "__iter__") else (padding,) * self.sides
+
+    def forward(self, input: Tensor) -> Tensor:
+        """``functional.pad``."""
+        return F.pad(input, self.padding, self.mode)
+
+    def extra_repr(self) -> str:
+        return f"{self.padding}"
+
+
+class _ConstantPad(_Pad):
+    """A border of ``value``."""
+
+    mode = "constant"
+
+    def __init__(self, padding: Any, value: float) -> None:
+        super().__init__(padding)
+        self.value = value
+
+    def forward(self, input: Tensor) -> Tensor:
+        """``functional.pad`` with the value."""
+        return F.pad(input, self.padding, "constant", self.value)
+
+    def extra_repr(self) -> str:
+        return f"padding={self.padding}, value={self.value}"
+
+
+class ConstantPad1d(_ConstantPad):
+    """A border of ``value`` at the ends of the last dimension."""
+
+    sides = 2
+
+
+class ConstantPad2d(_ConstantPad):
+    """A border of ``value`` around the last two dimensions."""
+
+    sides = 4
+
+
+class ConstantPad3d(_ConstantPad):
+    """A border of ``value`` around the last three dimensions."""
+
+    sides = 6
+
+
+class _ZeroPad(_ConstantPad):
+    """A border of zeros."""
+
+    def __init__(self, padding: Any) -> None:
+        super().__init__(padding, 0.0)
+
+    def extra_repr(self) -> str:
+        return f"{self.padding}"
+
+
+class ZeroPad1d(_ZeroPad, ConstantPad1d):
+    """A border of zeros at the ends of the last dimension."""
+
+
+class ZeroPad2d(_ZeroPad, ConstantPad2d):
+    """A border of zeros around the last two dimensions.
+
+    >>> import minitorch_bn as torch
+    >>> torch.nn.ZeroPad2d((1, 0, 0, 1))(torch.ones(1, 2, 2))
+    tensor([[[0., 1., 1.],
+             [0., 1., 1.],
+             [0., 0., 0.]]])
+    """
+
+
+class ZeroPad3d(_ZeroPad, ConstantPad3d):
+    """A border of zeros around the last three dimensions."""
+
+
+class _ReflectionPad(_Pad):
+    mode = "reflect"
+
+
+class ReflectionPad1d(_ReflectionPad):
+    """(N, C, L) or (C, L) mirrored at its ends."""
+
+    sides = 2
+
+
+class ReflectionPad2d(_ReflectionPad):
+    """(N, C, H, W) or (C, H, W) mirrored at its edges."""
+
+    sides = 4
+
+
+class ReflectionPad3d(_ReflectionPad):
+    """(N, C, D, H, W) or (C, D, H, W) mirrored at its faces."""
+
+    sides = 6
+
+
+class _ReplicationPad(_Pad):
+    mode = "replicate"
+
+
+class ReplicationPad1d(_ReplicationPad):
+    """(N, C, L) or (C, L) with its ends repeated."""
+
+    sides = 2
+
+
+class ReplicationPad2d(_ReplicationPad):
+    """(N, C, H, W) or (C, H, W) with its edges repeated."""
+
+    sides = 4
+
+
+class ReplicationPad3d(_ReplicationPad):
+    """(N, C, D, H, W) or (C, D, H, W) with its faces repeated."""
+
+    sides = 6
+
+
+class _CircularPad(_Pad):
+    mode = "circular"
+
+
+class CircularPad1d(_CircularPad):
+    """(N, C, L) or (C, L) wrapped around."""
+
+    sides = 2
+
+
+class CircularPad2d(_CircularPad):
+    """(N, C, H, W) or (C, H, W) wrapped around."""
+
+    sides = 4
+
+
+class CircularPad3d(_CircularPad):
+    """(N, C, D, H, W) or (C, D, H, W) wrapped around."""
+
+    sides = 6

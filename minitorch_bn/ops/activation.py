@@ -1,0 +1,712 @@
+"""The activation functions of neural networks, and dropout. Each class names its function and derivative.
+
+At a kink the derivative is the one PyTorch takes, so that training runs agree. Where a branch could overflow its
+argument is limited first: the infinity of a branch that is not taken would come back as 0 * inf in a second derivative.
+"""
+
+from __future__ import annotations
+
+import math
+import warnings
+from typing import Any
+
+import numpy as np
+
+from minitorch_bn import dtypes, random
+from minitorch_bn.autograd.node import Operator
+from minitorch_bn.autograd.variable import wrap
+from minitorch_bn.kernels import special
+from minitorch_bn.ops._common import canonical_dim, require_tensor
+
+SELU_ALPHA, SELU_SCALE = 1.6732632423543772, 1.0507009873554805  # Klambauer et al. 2017, equation 14
+
+
+class LeakyRelu(Operator):
+    """a where a > 0, else slope a;  da = g, or g slope"""
+
+    options = 1
+
+    def forward(ctx, a, slope):
+        ctx.save_for_backward(a)
+        ctx.slope = slope
+        return np.maximum(a, a * slope) if 0 < slope <= 1 else np.where(a > 0, a, a * slope)
+
+    def backward(ctx, g):
+        (a,) = ctx.saved_tensors
+        return g.where(a > 0, g * ctx.slope)
+
+
+class LeakyReluInPlace(LeakyRelu, name="LeakyReluBackward1"):
+    """leaky ReLU written over its input"""
+
+    __slots__ = ()
+
+
+class Elu(Operator):
+    """scale a where a > 0, else scale alpha (e^(rate a) - 1);  da = g scale, or g scale alpha rate e^(rate a)"""
+
+    options = 3
+
+    def forward(ctx, a, alpha, scale, rate):
+        ctx.save_for_backward(a)
+        ctx.alpha, ctx.scale, ctx.rate = alpha, scale, rate
+        return np.where(a <= 0, np.expm1(a * rate) * (alpha * scale), a * scale)
+
+    def backward(ctx, g):
+        (a,) = ctx.saved_tensors
+        slope = (a.clamp(max=0) * ctx.rate).exp() * (ctx.alpha * ctx.scale * ctx.rate)
+        return g * slope.where(a <= 0, ctx.scale)
+
+
+class EluInPlace(Elu, name="EluBackward1"):
+    """ELU or SELU written over its input"""
+
+    __slots__ = ()
+
+
+class Celu(Elu):
+    """max(a, 0) + min(alpha (e^(a / alpha) - 1), 0)"""
+
+    __slots__ = ()
+
+
+class CeluInPlace(Elu, name="CeluBackward1"):
+    """CELU written over its input"""
+
+    __slots__ = ()
+
+
+class Gelu(Operator):
+    """a Phi(a), Phi the normal distribution function;  da = g (Phi(a) + a e^(-a^2 / 2) / sqrt(2 pi))"""
+
+    def forward(ctx, a):
+        ctx.save_for_backward(a)
+        return a * 0.5 * (1 + special.erf(a * math.sqrt(0.5)))
+
+    def backward(ctx, g):
+        (a,) = ctx.saved_tensors
+        phi = (a * a * -0.5).exp() * (1 / math.sqrt(2 * math.pi))
+        return g * (((a * math.sqrt(0.5)).erf() + 1) * 0.5 + a * phi)
+
+
+class GeluTanh(Operator, name="GeluBackward0"):
+    """a (1 + tanh u) / 2 with u = c (a + k a^3);  da = g (1 + tanh u + a (1 - tanh^2 u) c (1 + 3 k a^2)) / 2"""
+
+    C, K = math.sqrt(2 / math.pi), 0.044715  # Hendrycks and Gimpel 2016, section 2
+
+    def forward(ctx, a):
+        ctx.save_for_backward(a)
+        return a * 0.5 * (1 + np.tanh(ctx.C * (a + ctx.K * (a * a * a))))
+
+    def backward(ctx, g):
+        (a,) = ctx.saved_tensors
+        square = a * a
+        t = ((a + square * a * ctx.K) * ctx.C).tanh()
+        return g * ((t + 1) * 0.5 + a * (1 - t * t) * (square * (1.5 * ctx.K * ctx.C) + 0.5 * ctx.C))
+
+
+class Silu(Operator):
+    """a s with s = sigmoid(a);  da = g s (1 + a (1 - s))"""
+
+    def forward(ctx, a):
+        ctx.save_for_backward(a)
+        return a / (1 + np.exp(-a))
+
+    def backward(ctx, g):
+        (a,) = ctx.saved_tensors
+        s = a.sigmoid()
+        return g * (s * (a * (1 - s) + 1))
+
+
+def _log1p_exp(a: np.ndarray) -> np.ndarray:
+    """log(1 + e^a) without overflow; several times faster than numpy's logaddexp"""
+    return np.maximum(a, a.dtype.type(0)) + np.log1p(np.exp(-np.absolute(a)))
+
+
+class Mish(Operator):
+    """a t with t = tanh(softplus(a));  da = g (t + a sigmoid(a) (1 - t^2))"""
+
+    def forward(ctx, a):
+        ctx.save_for_backward(a)
+        return a * np.tanh(_log1p_exp(a))
+
+    def backward(ctx, g):
+        (a,) = ctx.saved_tensors
+        t = Softplus.apply(a, 1.0, 20.0).tanh()
+        return g * (t + a * a.sigmoid() * (1 - t * t))
+
+
+class Softplus(Operator):
+    """log(1 + e^(beta a)) / beta, a itself where beta a > threshold;  da = g sigmoid(beta a), or g"""
+
+    options = 2
+
+    def forward(ctx, a, beta, threshold):
+        ctx.save_for_backward(a)
+        ctx.beta, ctx.threshold = beta, threshold
+        scaled = a * beta
+        return np.where(scaled > threshold, a, _log1p_exp(scaled) / beta)
+
+    def backward(ctx, g):
+        (a,) = ctx.saved_tensors
+        scaled = a * ctx.beta
+        return g.where(scaled > ctx.threshold, g * scaled.sigmoid())
+
+
+class LogSigmoid(Operator):
+    """log sigmoid(a) = -log(1 + e^-a), without overflow;  da = g sigmoid(-a)"""
+
+    def forward(ctx, a):
+        ctx.save_for_backward(a)
+        return -_log1p_exp(-a)
+
+    def backward(ctx, g):
+        (a,) = ctx.saved_tensors
+        return g * (-a).sigmoid()
+
+
+class Hardtanh(Operator):
+    """a limited to [low, high];  da = g strictly inside"""
+
+    options = 2
+
+    def forward(ctx, a, low, high):
+        ctx.save_for_backward(a)
+        ctx.low, ctx.high = low, high
+        return np.minimum(np.maximum(a, a.dtype.type(low)), a.dtype.type(high))
+
+    def backward(ctx, g):
+        (a,) = ctx.saved_tensors
+        return g.masked_fill((a <= ctx.low) | (a >= ctx.high), 0)
+
+
+class Hardsigmoid(Operator):
+    """(a + 3) / 6 limited to [0, 1];  da = g / 6 strictly inside"""
+
+    def forward(ctx, a):
+        ctx.save_for_backward(a)
+        return np.minimum(np.maximum(a + 3, 0), 6) / 6
+
+    def backward(ctx, g):
+        (a,) = ctx.saved_tensors
+        return (g / 6).masked_fill(~((a > -3) & (a < 3)), 0)
+
+
+class Hardswish(Operator):
+    """a hardsigmoid(a);  da = 0 up to -3, g (2 a + 3) / 6 up to 3, then g"""
+
+    def forward(ctx, a):
+        ctx.save_for_backward(a)
+        return a * np.minimum(np.maximum(a + 3, 0), 6) / 6
+
+    def backward(ctx, g):
+        (a,) = ctx.saved_tensors
+        return (g * (a / 3 + 0.5)).where(a < 3, g).masked_fill(a <= -3, 0)
+
+
+class Hardshrink(Operator):
+    """0 where |a| <= lambd, else a;  da = g where |a| > lambd"""
+
+    options = 1
+
+    def forward(ctx, a, lambd):
+        ctx.save_for_backward(a)
+        ctx.lambd = lambd
+        return np.where((a >= -lambd) & (a <= lambd), a.dtype.type(0), a)
+
+    def backward(ctx, g):
+        (a,) = ctx.saved_tensors
+        return g.masked_fill((a >= -ctx.lambd) & (a <= ctx.lambd), 0)
+
+
+class Softshrink(Hardshrink):
+    """a moved by lambd towards 0, and 0 where it would pass it;  da = g where |a| > lambd"""
+
+    def forward(ctx, a, lambd):
+        ctx.save_for_backward(a)
+        ctx.lambd = lambd
+        return np.where(a > lambd, a - lambd, np.where(a < -lambd, a + lambd, a * 0))
+
+
+class Threshold(Operator):
+    """a where a > threshold, else value;  da = g where a > threshold"""
+
+    options = 2
+
+    def forward(ctx, a, threshold, value):
+        ctx.save_for_backward(a)
+        ctx.threshold = threshold
+        return np.where(a <= threshold, a.dtype.type(value), a)
+
+    def backward(ctx, g):
+        (a,) = ctx.saved_tensors
+        return g.masked_fill(a <= ctx.threshold, 0)
+
+
+class ThresholdInPlace(Threshold, name="ThresholdBackward1"):
+    """threshold written over its input"""
+
+    __slots__ = ()
+
+
+class Prelu(Operator, name="PreluKernelBackward0"):
+    """a where a > 0, else w a;  da = g, or g w;  dw = g a where a <= 0"""
+
+    def forward(ctx, a, w):
+        ctx.save_for_backward(a, w)
+        return np.where(a > 0, a, w * a)
+
+    def backward(ctx, g):
+        a, w = ctx.saved_tensors
+        need_a, need_w = ctx.needs_input_grad
+        da = g.where(a > 0, g * w) if need_a else None
+        return da, (g * a).masked_fill(a > 0, 0) if need_w else None
+
+
+class Glu(Operator):
+    """a s with s = sigmoid(b);  da = g s,  db = g a s (1 - s)"""
+
+    def forward(ctx, a, b):
+        ctx.save_for_backward(a, b)
+        return a / (1 + np.exp(-b))
+
+    def backward(ctx, g):
+        a, b = ctx.saved_tensors
+        s = b.sigmoid()
+        gs = g * s
+        return gs, gs * a * (1 - s)
+
+
+class Dropout(Operator, name="MulBackward0"):
+    """a times noise, which is scale where the mask keeps and 0 where not;  da = the same for g"""
+
+    options = 1
+
+    def forward(ctx, a, keep, scale):
+        ctx.save_for_backward(keep)
+        ctx.scale = scale
+        return a * (keep * scale)
+
+    def backward(ctx, g):
+        (keep,) = ctx.saved_tensors
+        return Dropout.apply(g, keep, ctx.scale), None
+
+
+# -- functions ---------------------------------------------------------------------------------------------------
+
+
+def _check_floating(function: str, kernel: str, input: Any) -> None:
+    """TypeError for what is no tensor, NotImplementedError (PyTorch's text) for integers and booleans."""
+    require_tensor(function, input)
+    if input._data.dtype.kind in "iub":
+        raise NotImplementedError(f"\"{kernel}\" not implemented for '{input.dtype.legacy_name}'")
+
+
+def relu(input: Any, inplace: bool = False) -> Any:
+    """max(input, 0), element by element.
+
+    >>> import minitorch_bn as torch
+    >>> torch.nn.functional.relu(torch.tensor([-1.0, 2.0]))
+    tensor([0., 2.])
+    """
+    require_tensor("relu", input)
+    return input.relu_() if inplace else input.relu()
+
+
+def relu_(input: Any) -> Any:
+    """``relu`` in place."""
+    return relu(input, inplace=True)
+
+
+def leaky_relu(input: Any, negative_slope: float = 0.01, inplace: bool = False) -> Any:
+    """input where it is positive, else negative_slope * input (Maas et al. 2013).
+
+    >>> import minitorch_bn as torch
+    >>> torch.nn.functional.leaky_relu(torch.tensor([-1.0, 2.0]), 0.1)
+    tensor([-0.1000,  2.0000])
+    """
+    _check_floating("leaky_relu", "leaky_relu_cpu", input)
+    return LeakyReluInPlace.apply_(input, negative_slope) if inplace else LeakyRelu.apply(input, negative_slope)
+
+
+def leaky_relu_(input: Any, negative_slope: float = 0.01) -> Any:
+    """``leaky_relu`` in place."""
+    return leaky_relu(input, negative_slope, inplace=True)
+
+
+def elu(input: Any, alpha: float = 1.0, inplace: bool = False) -> Any:
+    """input where it is positive, else alpha * (exp(input) - 1) (Clevert et al. 2016).
+
+    >>> import minitorch_bn as torch
+    >>> torch.nn.functional.elu(torch.tensor([-1.0, 2.0]))
+    tensor([-0.6321,  2.0000])
+    """
+    _check_floating("elu", "elu_cpu", input)
+    return EluInPlace.apply_(input, alpha, 1.0, 1.0) if inplace else Elu.apply(input, alpha, 1.0, 1.0)
+
+
+def elu_(input: Any, alpha: float = 1.0) -> Any:
+    """``elu`` in place."""
+    return elu(input, alpha, inplace=True)
+
+
+def celu(input: Any, alpha: float = 1.0, inplace: bool = False) -> Any:
+    """max(input, 0) + min(alpha * (exp(input / alpha) - 1), 0) (Barron 2017); alpha = 0 is a RuntimeError.
+
+    >>> import minitorch_bn as torch
+    >>> torch.nn.functional.celu(torch.tensor([-1.0, 2.0]), alpha=2.0)
+    tensor([-0.7869,  2.0000])
+    """
+    _check_floating("celu", "elu_cpu", input)
+    if alpha == 0:
+        raise RuntimeError("ZeroDivisionError: alpha cannot be 0 for CELU")
+    return (CeluInPlace.apply_ if inplace else Celu.apply)(input, alpha, 1.0, 1.0 / alpha)
+
+
+def celu_(input: Any, alpha: float = 1.0) -> Any:
+    """``celu`` in place."""
+    return celu(input, alpha, inplace=True)
+
+
+def selu(input: Any, inplace: bool = False) -> Any:
+    """scale * (max(input, 0) + min(alpha * (exp(input) - 1), 0)) with the two constants of Klambauer et al. 2017.
+
+    >>> import minitorch_bn as torch
+    >>> torch.nn.functional.selu(torch.tensor([-1.0, 2.0]))
+    tensor([-1.1113,  2.1014])
+    """
+    _check_floating("selu", "elu_cpu", input)
+    return (EluInPlace.apply_ if inplace else Elu.apply)(input, SELU_ALPHA, SELU_SCALE, 1.0)
+
+
+def selu_(input: Any) -> Any:
+    """``selu`` in place."""
+    return selu(input, inplace=True)
+
+
+def gelu(input: Any, *, approximate: str = "none") -> Any:
+    """input * Phi(input) with the normal distribution function, or its "tanh" approximation (Hendrycks, Gimpel 2016).
+
+    >>> import minitorch_bn as torch
+    >>> torch.nn.functional.gelu(torch.tensor([-1.0, 2.0]))
+    tensor([-0.1587,  1.9545])
+    """
+    _check_floating("gelu", "GeluKernelImpl", input)
+    if approximate not in ("none", "tanh"):
+        raise RuntimeError("approximate argument must be either none or tanh.")
+    return (Gelu if approximate == "none" else GeluTanh).apply(input)
+
+
+def silu(input: Any, inplace: bool = False) -> Any:
+    """input * sigmoid(input), also known as swish (Elfwing et al. 2017).
+
+    >>> import minitorch_bn as torch
+    >>> torch.nn.functional.silu(torch.tensor([-1.0, 2.0]))
+    tensor([-0.2689,  1.7616])
+    """
+    _check_floating("silu", "silu_cpu", input)
+    return Silu.apply_(input) if inplace else Silu.apply(input)
+
+
+def mish(input: Any, inplace: bool = False) -> Any:
+    """input * tanh(softplus(input)) (Misra 2019).
+
+    >>> import minitorch_bn as torch
+    >>> torch.nn.functional.mish(torch.tensor([-1.0, 2.0]))
+    tensor([-0.3034,  1.9440])
+    """
+    _check_floating("mish", "mish_cpu", input)
+    return Mish.apply_(input) if inplace else Mish.apply(input)
+
+
+def softplus(input: Any, beta: float = 1.0, threshold: float = 20.0) -> Any:
+    """log(1 + exp(beta * input)) / beta; where beta * input > threshold, input itself.
+
+    >>> import minitorch_bn as torch
+    >>> torch.nn.functional.softplus(torch.tensor([-1.0, 30.0]))
+    tensor([ 0.3133, 30.0000])
+    """
+    _check_floating("softplus", "softplus_cpu", input)
+    return Softplus.apply(input, beta, threshold)
+
+
+def logsigmoid(input: Any) -> Any:
+    """log(sigmoid(input)), without overflow.
+
+    >>> import minitorch_bn as torch
+    >>> torch.nn.functional.logsigmoid(torch.tensor([-200.0, 0.0]))
+    tensor([-200.0000,   -0.6931])
+    """
+    _check_floating("log_sigmoid", "log_sigmoid_cpu", input)
+    return LogSigmoid.apply(input)
+
+
+def softsign(input: Any) -> Any:
+    """input / (1 + |input|)."""
+    require_tensor("softsign", input)
+    if input._data.dtype.kind == "b":
+        raise NotImplementedError("\"abs_cpu\" not implemented for 'Bool'")
+    return input / (input.abs() + 1)
+
+
+def tanhshrink(input: Any) -> Any:
+    """input - tanh(input)."""
+    require_tensor("tanhshrink", input)
+    return input - input.tanh()
+
+
+def hardtanh(input: Any, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False) -> Any:
+    """input limited to [min_val, max_val]; ValueError if they are the wrong way round.
+
+    >>> import minitorch_bn as torch
+    >>> torch.nn.functional.hardtanh(torch.tensor([-2.0, 0.5]))
+    tensor([-1.0000,  0.5000])
+    """
+    require_tensor("hardtanh", input)
+    if min_val > max_val:
+        raise ValueError("min_val cannot be greater than max_val")
+    if input._data.dtype.kind == "b":
+        raise RuntimeError("Bool inputs not supported for hardtanh")
+    return (Hardtanh.apply_ if inplace else Hardtanh.apply)(input, min_val, max_val)
+
+
+def hardtanh_(input: Any, min_val: float = -1.0, max_val: float = 1.0) -> Any:
+    """``hardtanh`` in place."""
+    return hardtanh(input, min_val, max_val, inplace=True)
+
+
+def relu6(input: Any, inplace: bool = False) -> Any:
+    """input limited to [0, 6]."""
+    return hardtanh(input, 0.0, 6.0, inplace)
+
+
+def hardsigmoid(input: Any, inplace: bool = False) -> Any:
+    """(input + 3) / 6 limited to [0, 1]."""
+    _check_floating("hardsigmoid", "hardsigmoid_cpu", input)
+    return Hardsigmoid.apply_(input) if inplace else Hardsigmoid.apply(input)
+
+
+def hardswish(input: Any, inplace: bool = False) -> Any:
+    """input * hardsigmoid(input) (Howard et al. 2019)."""
+    _check_floating("hardswish", "hardswish_cpu", input)
+    return Hardswish.apply_(input) if inplace else Hardswish.apply(input)
+
+
+def hardshrink(input: Any, lambd: float = 0.5) -> Any:
+    """0 where |input| <= lambd, else input."""
+    _check_floating("hardshrink", "hardshrink_cpu", input)
+    return Hardshrink.apply(input, lambd)
+
+
+def softshrink(input: Any, lambd: float = 0.5) -> Any:
+    """input moved by lambd towards 0, where |input| <= lambd 0; RuntimeError for a negative lambd."""
+    _check_floating("softshrink", "softshrink_check", input)
+    limit = dtypes.finfo(input.dtype).max
+    if not 0 <= lambd <= limit:
+        raise RuntimeError(
+            f"lambda must be in range [0, {limit:g}] for input dtype {input.dtype.legacy_name}, but found {lambd:g}"
+        )
+    return Softshrink.apply(input, lambd)
+
+
+def threshold(input: Any, threshold: float, value: float, inplace: bool = False) -> Any:
+    """input where it is above the threshold, else value."""
+    require_tensor("threshold", input)
+    if input._data.dtype.kind == "b":
+        raise NotImplementedError("\"threshold_cpu\" not implemented for 'Bool'")
+    return (ThresholdInPlace.apply_ if inplace else Threshold.apply)(input, threshold, value)
+
+
+def threshold_(input: Any, threshold: float, value: float) -> Any:
+    """``threshold`` in place."""
+    return Threshold.apply_(input, threshold, value)
+
+
+def prelu(input: Any, weight: Any) -> Any:
+    """input where it is positive, else weight * input (He et al. 2015).
+
+    ``weight`` holds one slope, or one for each channel (dimension 1 of ``input``). Raises RuntimeError if its dtype,
+    dimensions or number of slopes do not fit.
+
+    >>> import minitorch_bn as torch
+    >>> torch.nn.functional.prelu(torch.tensor([[-1.0, -1.0]]), torch.tensor([0.1, 0.5]))
+    tensor([[-0.1000, -0.5000]])
+    """
+    require_tensor("prelu", input)
+    require_tensor("prelu", weight, "weight", 2)
+    a, w = input._data, weight._data
+    if a.dtype != w.dtype:
+        raise RuntimeError(
+            f"prelu: Type promoting not supported. Got {input.dtype.legacy_name} and {weight.dtype.legacy_name}"
+        )
+    if w.ndim > 1:
+        raise RuntimeError(f"prelu: Expected `weight` to be a scalar or 1D tensor, but got: ndim = {w.ndim}")
+    channels = a.shape[1] if a.ndim > 1 else 1
+    if w.size not in (1, channels) or (w.size == 1 and not a.ndim > 1 and channels != 1):
+        raise RuntimeError(
+            f"Mismatch of parameter numbers and input channel size. Found parameter numbers = {w.size} and channel "
+            f"size = {channels}."
+        )
+    if w.ndim == 1 and a.ndim != 1:
+        weight = weight.reshape((1, w.size) + (1,) * (a.ndim - 2) if a.ndim else ())  # (C,) -> (1, C, 1, ...)
+    return Prelu.apply(input, weight)
+
+
+def glu(input: Any, dim: int = -1) -> Any:
+    """a * sigmoid(b), where a and b are the halves of input along ``dim`` (Dauphin et al. 2017).
+
+    >>> import minitorch_bn as torch
+    >>> torch.nn.functional.glu(torch.tensor([1.0, 2.0, 0.0, 0.0]))
+    tensor([0.5000, 1.0000])
+    """
+    _check_floating("glu", "glu_cpu", input)
+    if not input._data.ndim:
+        raise RuntimeError("glu does not support scalars because halving size must be even")
+    d = canonical_dim(dim, input._data.ndim)
+    size = input._data.shape[d]
+    if size % 2:
+        raise RuntimeError(f"Halving dimension must be even, but dimension {d} is size {size}")
+    return Glu.apply(input.narrow(d, 0, size // 2), input.narrow(d, size // 2, size // 2))
+
+
+def _softmax_dim(name: str, ndim: int, stacklevel: int) -> int:
+    """The dimension PyTorch once chose when none was given."""
+    warnings.warn(
+        f"Implicit dimension choice for {name} has been deprecated. Change the call to include dim=X as an argument.",
+        stacklevel=stacklevel,
+    )
+    return 0 if ndim in (0, 1, 3) else 1
+
+
+def softmax(input: Any, dim: int | None = None, _stacklevel: int = 3, dtype: Any = None) -> Any:
+    """exp(input) / sum(exp(input)) along ``dim``.
+
+    >>> import minitorch_bn as torch
+    >>> torch.nn.functional.softmax(torch.tensor([[0.0, 0.0]]), dim=1)
+    tensor([[0.5000, 0.5000]])
+    """
+    require_tensor("softmax", input)
+    return input.softmax(_softmax_dim("softmax", input._data.ndim, _stacklevel) if dim is None else dim, dtype=dtype)
+
+
+def log_softmax(input: Any, dim: int | None = None, _stacklevel: int = 3, dtype: Any = None) -> Any:
+    """log(softmax(input)) along ``dim``, computed without the detour."""
+    require_tensor("log_softmax", input)
+    d = _softmax_dim("log_softmax", input._data.ndim, _stacklevel) if dim is None else dim
+    return input.log_softmax(d, dtype=dtype)
+
+
+def softmin(input: Any, dim: int | None = None, _stacklevel: int = 3, dtype: Any = None) -> Any:
+    """softmax(-input) along ``dim``."""
+    require_tensor("softmin", input)
+    return (-input).softmax(_softmax_dim("softmin", input._data.ndim, _stacklevel) if dim is None else dim, dtype=dtype)
+
+
+# -- dropout ------------------------------------------------------------------------------------------------------
+
+
+def _check_probability(p: float) -> None:
+    if p < 0.0 or p > 1.0:
+        raise ValueError(f"dropout probability has to be between 0 and 1, but got {p}")
+
+
+def _dropped(input: Any, p: float, inplace: bool, mask_shape: tuple[int, ...] | None) -> Any:
+    """input times noise of ``mask_shape``; None draws one number an element, in the order input lies in memory."""
+    a = input._data
+    if p == 0 or not a.size:
+        return input
+    if p == 1:
+        return input.mul_(wrap(np.zeros((), a.dtype))) if inplace else input * wrap(np.zeros((), a.dtype))
+    if a.dtype.kind in "iub":
+        raise RuntimeError(f"result type Float can't be cast to the desired output type {input.dtype.legacy_name}")
+    if mask_shape is None:
+        keep = random.bernoulli_(np.empty_like(a, dtype=np.bool_), 1 - p)
+    else:
+        keep = random.dropout_mask(mask_shape, p)
+    number = np.float32 if a.dtype.itemsize == 2 else a.dtype.type
+    scale = a.dtype.type(number(1) / number(1 - p))
+    return (Dropout.apply_ if inplace else Dropout.apply)(input, wrap(keep), scale)
+
+
+def dropout(input: Any, p: float = 0.5, training: bool = True, inplace: bool = False) -> Any:
+    """While training, each element becomes 0 with probability p, and the others are divided by 1 - p.
+
+    (Srivastava et al. 2014.) The numbers come from the default generator, two words an element. Without training, and
+    for p = 0, the result is the input itself. ValueError for p outside [0, 1].
+
+    >>> import minitorch_bn as torch
+    >>> _ = torch.manual_seed(0)
+    >>> torch.nn.functional.dropout(torch.ones(6))
+    tensor([0., 0., 2., 0., 0., 0.])
+    """
+    _check_probability(p)
+    require_tensor("dropout", input)
+    return _dropped(input, p, inplace, None) if training else input
+
+
+def _channel_dropped(input: Any, p: float, training: bool, inplace: bool) -> Any:
+    """Dropout that keeps or drops whole channels: input is (N, C, ...)."""
+    shape = input._data.shape
+    if not training or p == 0:
+        return input
+    if len(shape) < 2:
+        raise RuntimeError("Feature dropout requires at least 2 dimensions in the input")
+    return _dropped(input, p, inplace, shape[:2] + (1,) * (len(shape) - 2))
+
+
+def dropout1d(input: Any, p: float = 0.5, training: bool = True, inplace: bool = False) -> Any:
+    """Dropout of whole channels of an (N, C, L) or (C, L) input (Tompson et al. 2015)."""
+    _check_probability(p)
+    require_tensor("feature_dropout", input)
+    ndim = input._data.ndim
+    if ndim not in (2, 3):
+        raise RuntimeError(
+            f"dropout1d: Expected 2D or 3D input, but received a {ndim}D input. Note that dropout1d exists to provide "
+            "channel-wise dropout on inputs with 1 spatial dimension, a channel dimension, and an optional batch "
+            "dimension (i.e. 2D or 3D inputs)."
+        )
+    if ndim == 3:
+        return _channel_dropped(input, p, training, inplace)
+    dropped = _channel_dropped(input.unsqueeze(0), p, training, inplace)
+    return input if inplace else dropped.squeeze(0)
+
+
+def _warn_unusual_input(name: str, spatial: int, ndim: int) -> None:
+    warnings.warn(
+        f"{name}: Received a {ndim}-D input to {name}, which is deprecated and will result in an error in a future "
+        f"release. To retain the behavior and silence this warning, please use dropout instead. Note that {name} "
+        f"exists to provide channel-wise dropout on inputs with {spatial} spatial dimensions, a channel dimension, and "
+        f"an optional batch dimension (i.e. {spatial + 1}D or {spatial + 2}D inputs).",
+        stacklevel=3,
+    )
+
+
+def dropout2d(input: Any, p: float = 0.5, training: bool = True, inplace: bool = False) -> Any:
+    """Dropout of whole channels of an (N, C, H, W) input; a 3-d one is taken as (N, C, L), as PyTorch does."""
+    _check_probability(p)
+    require_tensor("feature_dropout", input)
+    ndim = input._data.ndim
+    if ndim not in (3, 4):
+        _warn_unusual_input("dropout2d", 2, ndim)
+    if ndim == 3:
+        warnings.warn(
+            "dropout2d: Received a 3D input to dropout2d and assuming that channel-wise 1D dropout behavior is desired "
+            "- input is interpreted as shape (N, C, L), where C is the channel dim. This behavior will change in a "
+            "future release to interpret the input as one without a batch dimension, i.e. shape (C, H, W). To maintain "
+            "the 1D channel-wise dropout behavior, please switch to using dropout1d instead.",
+            stacklevel=2,
+        )
+    return _channel_dropped(input, p, training, inplace)
+
+
+def dropout3d(input: Any, p: float = 0.5, training: bool = True, inplace: bool = False) -> Any:
+    """Dropout of whole channels of an (N, C, D, H, W) or (C, D, H, W) input."""
+    _check_probability(p)
+    require_tensor("feature_dropout", input)
+    ndim = input._data.ndim
+    if ndim not in (4, 5):
+        _warn_unusual_input("dropout3d", 3, ndim)
+    if ndim != 4:
+        return _channel_dropped(input, p, training, inplace)
+    dropped = _channel_dropped(input.unsqueeze(0), p, training, inplace)
+    return input if inplace else dropped.squeeze(0)

@@ -1,0 +1,140 @@
+"""Adam: steps scaled by running means of the gradient and of its square."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from minitorch_bn.optim.optimizer import (
+    ElementwiseOptimizer,
+    blocks,
+    check_lr,
+    count_step,
+    descent,
+    new_step,
+    require,
+    zeros_like,
+)
+from minitorch_bn.tensor import Tensor
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+class Adam(ElementwiseOptimizer):
+    """Adam (Kingma and Ba, 2015, "Adam: A Method for Stochastic Optimization", Algorithm 1).
+
+    With ``m = beta1 m + (1 - beta1) g`` and ``v = beta2 v + (1 - beta2) g**2``, both starting at zero, step t is
+    ``x -= lr m' / (sqrt(v') + eps)``, where ``m' = m / (1 - beta1**t)`` and ``v' = v / (1 - beta2**t)`` undo the
+    pull of the start.
+
+    Args:
+        params: tensors, or groups of them (see ``Optimizer``).
+        lr: the learning rate.
+        betas: how much of the running means stays at each step.
+        eps: added to the root for stability.
+        weight_decay: an L2 penalty (its gradient is averaged too); see ``AdamW`` for the decoupled form.
+        amsgrad: divide by the root of the largest v so far (Reddi et al., 2018, "On the Convergence of Adam and
+            Beyond").
+        maximize: climb instead of descend.
+        decoupled_weight_decay: shrink x by ``lr weight_decay x`` instead of adding to the gradient.
+        foreach, capturable, fused: accepted and kept; they choose PyTorch's kernels and change no result.
+        differentiable: only False.
+
+    Raises:
+        ValueError: an option outside its range.
+
+    >>> import minitorch_bn as torch
+    >>> w = torch.tensor([1.0, -2.0], requires_grad=True)
+    >>> optimizer = torch.optim.Adam([w], lr=0.1)
+    >>> for _ in range(2):
+    ...     optimizer.zero_grad(); (w * w).sum().backward(); optimizer.step()
+    >>> w
+    tensor([ 0.8004, -1.8002], requires_grad=True)
+    """
+
+    def __init__(
+        self,
+        params: Iterable[Any],
+        lr: float | Tensor = 1e-3,
+        betas: tuple[float | Tensor, float | Tensor] = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 0,
+        amsgrad: bool = False,
+        *,
+        foreach: bool | None = None,
+        maximize: bool = False,
+        capturable: bool = False,
+        differentiable: bool = False,
+        fused: bool | None = None,
+        decoupled_weight_decay: bool = False,
+    ) -> None:
+        check_lr(lr)
+        betas = _checked_betas(lr, betas, foreach=bool(foreach) and not capturable)
+        require(0.0 <= eps, f"Invalid epsilon value: {eps}")
+        for i, beta in enumerate(betas):
+            require(0.0 <= beta < 1.0, f"Invalid beta parameter at index {i}: {beta}")
+        require(0.0 <= weight_decay, f"Invalid weight_decay value: {weight_decay}")
+        defaults = {
+            "lr": lr,
+            "betas": betas,
+            "eps": eps,
+            "weight_decay": weight_decay,
+            "amsgrad": amsgrad,
+            "maximize": maximize,
+            "foreach": foreach,
+            "capturable": capturable,
+            "differentiable": differentiable,
+            "fused": fused,
+            "decoupled_weight_decay": decoupled_weight_decay,
+        }
+        super().__init__(params, defaults)
+
+    def _start(self, p: Tensor, group: dict[str, Any]) -> dict[str, Tensor]:
+        state = {"step": new_step(), "exp_avg": zeros_like(p), "exp_avg_sq": zeros_like(p)}
+        return {**state, "max_exp_avg_sq": zeros_like(p)} if group["amsgrad"] else state
+
+    def _update(self, p: Tensor, grad: np.ndarray, group: dict[str, Any]) -> None:
+        lr, decay, eps, maximize = float(group["lr"]), group["weight_decay"], group["eps"], group["maximize"]
+        amsgrad, decoupled = group["amsgrad"], group["decoupled_weight_decay"]
+        beta1, beta2 = map(float, group["betas"])
+        state = self._state_of(p, group)
+        t = count_step(state)
+        step_size = lr / (1 - beta1**t)
+        correction = (1 - beta2**t) ** 0.5
+        mean, square = state["exp_avg"]._data, state["exp_avg_sq"]._data
+        largest = state["max_exp_avg_sq"]._data if amsgrad else square
+        for x, g, m, v, top in blocks(p._data, grad, mean, square, largest):
+            if decoupled:
+                if decay:
+                    x *= 1 - lr * decay
+                g = descent(x, g, 0, maximize)
+            else:
+                g = descent(x, g, decay, maximize)
+            scratch = np.subtract(g, m, out=np.empty_like(x))
+            scratch *= 1 - beta1
+            m += scratch
+            np.multiply(g, 1 - beta2, out=scratch)
+            scratch *= g
+            v *= beta2
+            v += scratch
+            if amsgrad:
+                np.maximum(top, v, out=top)
+            np.sqrt(top, out=scratch)
+            scratch /= correction
+            scratch += eps
+            np.divide(step_size * m, scratch, out=scratch)
+            x -= scratch
+
+
+def _checked_betas(lr: Any, betas: Any, foreach: bool) -> Any:
+    """PyTorch's rules for giving the rate and the betas as tensors; the betas, as zero-dim tensors then."""
+    if isinstance(lr, Tensor):
+        require(not foreach, "lr as a Tensor is not supported for capturable=False and foreach=True")
+    tensors = [isinstance(beta, Tensor) for beta in (betas[0], betas[1])]
+    require(all(tensors) or not any(tensors), "betas must be either both floats or both Tensors")
+    for i, beta in enumerate(betas if all(tensors) else ()):
+        require(not foreach, f"betas[{i}] as a Tensor is not supported for capturable=False and foreach=True")
+        require(beta.numel() == 1, f"Tensor betas[{i}] must be 1-element")
+    return tuple(beta.squeeze() for beta in betas) if all(tensors) else betas

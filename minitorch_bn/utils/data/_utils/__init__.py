@@ -1,0 +1,1 @@
+"""What the loader does with the items it has fetched."""
