@@ -103,6 +103,7 @@ def rebase(target: Any, node: Node) -> None:
         move(target, node, 0)
         return
     _rebase_view(target, node)
+    target._view.version = -1  # behind, since the base has a new history
     refresh(target)
 
 
@@ -151,7 +152,7 @@ def check_inplace(target: Any, operands: Any = ()) -> None:
 
 def _make_writeable(data: np.ndarray) -> None:
     """numpy hands out broadcast arrays, and all views of them, as read-only; most can be written to all the same."""
-    if any(stride == 0 and size > 1 for stride, size in zip(data.strides, data.shape)):
+    if data.size and any(stride == 0 and size > 1 for stride, size in zip(data.strides, data.shape)):
         raise RuntimeError(
             "unsupported operation: more than one element of the written-to tensor refers to a single memory "
             "location. Please clone() the tensor before performing the operation."

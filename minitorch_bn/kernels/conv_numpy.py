@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     Array = np.ndarray
 
 BLOCK = 1 << 19  # elements of a block of columns: two megabytes of float32, a second-level cache
-NARROWEST = 256  # columns of a block, at least: BLAS reads all filters again for each block
+NARROWEST = 1024  # columns of a block, at least: BLAS reads all filters again for each block
 
 ALL = slice(None)
 

@@ -21,39 +21,62 @@ BLOCK = 1 << 16  # elements of a block: 512 KiB of float64, within the second-le
 
 
 def batch_norm(
-    x: np.ndarray, weight: np.ndarray | None, bias: np.ndarray | None, eps: float
+    x: np.ndarray, weight: np.ndarray | None, bias: np.ndarray | None, mask: np.ndarray | None, eps: float
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """y = weight (x - mean) / sqrt(var + eps) + bias for each channel (axis 1); gives y, mean and biased var (float64)."""
+    """y = weight (x - mean) / sqrt(var + eps) + bias for each channel (axis 1); gives y, mean and biased var (float64).
+
+    Where ``mask`` (of x's shape) is False, x must be 0: the value takes no part, and y is 0.
+    """
     y = np.empty(x.shape, x.dtype)
     mean, var = np.zeros(x.shape[1]), np.zeros(x.shape[1])
     axis, count = _reduced(x)
     for channels in _blocks(x.shape):
         v = _load(x, channels, "x")
+        if mask is not None:
+            m = _load(mask, channels, "mask")
+            count = np.maximum(np.add.reduce(m, axis=axis), 1.0)
         # Sums of float32 values are exact in float64; float64 values are first shifted by one of their own, so that
         # the deviations of a constant channel are exactly 0 here too.
-        shift = np.take(v, [0], axis=axis) if x.dtype == np.float64 else 0.0
-        v -= shift
-        centre = np.add.reduce(v, axis=axis, keepdims=True) / count
-        v -= centre
+        shift = _some_value(v, m if mask is not None else None, axis) if x.dtype == np.float64 else np.zeros(1)
+        v -= _spread(shift, axis)
+        if mask is not None:
+            v *= m
+        centre = np.add.reduce(v, axis=axis) / count
+        v -= _spread(centre, axis)
+        if mask is not None:
+            v *= m
         var[channels] = _sum_of_products(v, v, axis) / count
-        mean[channels] = (shift + centre).reshape(-1)
+        mean[channels] = shift + centre
         v *= _spread(_scale(var[channels], eps, weight, channels), axis)
         if bias is not None:
             v += _spread(bias[channels], axis)
+            if mask is not None:
+                v *= m
         _store(y, channels, v)
     return y, mean, var
 
 
 def batch_norm_backward(
-    g: np.ndarray, x: np.ndarray, weight: np.ndarray | None, mean: np.ndarray, var: np.ndarray, eps: float
+    g: np.ndarray,
+    x: np.ndarray,
+    weight: np.ndarray | None,
+    mask: np.ndarray | None,
+    mean: np.ndarray,
+    var: np.ndarray,
+    eps: float,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """gx = weight r P(g), gw = sum g xh, gb = sum g, with P(g) = g - mean g - xh mean(g xh)."""
+    """gx = weight r P(g), gw = sum g xh, gb = sum g, with P(g) = g - mean g - xh mean(g xh), all within the mask."""
     gx = np.empty(x.shape, x.dtype)
     gw, gb = np.zeros(x.shape[1]), np.zeros(x.shape[1])
     axis, count = _reduced(x)
     for channels in _blocks(x.shape):
         centred, v = _load(x, channels, "x"), _load(g, channels, "g")
         centred -= _spread(mean[channels], axis)
+        if mask is not None:
+            m = _load(mask, channels, "mask")
+            count = np.maximum(np.add.reduce(m, axis=axis), 1.0)
+            centred *= m
+            v *= m
         r = _scale(var[channels], eps)
         gb[channels] = np.add.reduce(v, axis=axis)
         gw[channels] = r * _sum_of_products(v, centred, axis)
@@ -61,6 +84,8 @@ def batch_norm_backward(
         v -= centred
         v -= _spread(gb[channels] / count, axis)
         v *= _spread(_scale(var[channels], eps, weight, channels), axis)
+        if mask is not None:
+            v *= m
         _store(gx, channels, v)
     return gx, gw, gb
 
@@ -119,6 +144,12 @@ def _reduced(x: np.ndarray) -> tuple[int, int]:
 def _spread(per_channel: np.ndarray, axis: int) -> np.ndarray:
     """(c,) as a row or column that broadcasts against a block."""
     return per_channel.reshape((1, -1) if axis == 0 else (-1, 1))
+
+
+def _some_value(v: np.ndarray, m: np.ndarray | None, axis: int) -> np.ndarray:
+    """One value of each channel that takes part."""
+    first = np.zeros(v.shape[1 - axis], np.int64) if m is None else m.argmax(axis)
+    return np.take_along_axis(v, np.expand_dims(first, axis), axis).reshape(-1)
 
 
 def _sum_of_products(a: np.ndarray, b: np.ndarray, axis: int) -> np.ndarray:

@@ -238,7 +238,7 @@ def orthogonal_(tensor: Tensor, gain: float = 1, generator: Generator | None = N
 def sparse_(tensor: Tensor, sparsity: float, std: float = 0.01, generator: Generator | None = None) -> Tensor:
     """Normal numbers, of which in each column the share ``sparsity`` (rounded up) is 0 (Martens 2010).
 
-    ValueError unless the tensor has 2 dimensions. The places of the zeros come from the default generator, as in PyTorch.
+    ValueError unless the tensor has 2 dimensions. The default generator draws where the zeros are, as in PyTorch.
     """
     if tensor.ndim != 2:
         raise ValueError("Only tensors with 2 dimensions are supported")

@@ -18,20 +18,20 @@ def check_batch_norm(
     weight: Any,
     bias: Any,
     training: bool,
-    momentum: float,
     eps: float,
+    channel_dim: int,
 ) -> None:
-    """Raises for input that ``batch_norm`` cannot take."""
+    """Raises for input (with the channels in dimension 1; ``channel_dim`` is where they were) that cannot be taken."""
     x = input._data if hasattr(input, "_data") else _refuse_input(input)
     if x.ndim < 2:
         _refuse_dimensions(x, training)
     if training:
         _check_values_per_channel(x)
-    _check_numbers(momentum, eps, training)
+    check_eps(eps, training)
     sizes = (("running_mean", running_mean), ("running_var", running_var), ("weight", weight), ("bias", bias))
     for name, value in sizes:
         if value is not None:
-            _check_size(name, value._data, x)
+            _check_size(name, value._data, x, channel_dim)
         elif name.startswith("running") and not training and x.size:
             raise RuntimeError(
                 f"{name} must be defined in evaluation mode\n"
@@ -62,35 +62,67 @@ def _refuse_dimensions(x: np.ndarray, training: bool) -> None:
     raise IndexError(f"Dimension out of range (expected to be in range of [-1, 0], but got 1)\n{hint}")
 
 
+_ONE_VALUE = (
+    "One value is its own mean: normalised it is always 0. Use larger batches (DataLoader(drop_last=True) leaves out a "
+    "last batch of one), eval(), or a normalisation over each sample such as GroupNorm or LayerNorm."
+)
+
+
 def _check_values_per_channel(x: np.ndarray) -> None:
     if x.size and x.size == x.shape[1]:
         raise ValueError(
-            f"Expected more than 1 value per channel when training, got input size torch.Size({list(x.shape)})\n"
-            "One value is its own mean: normalised it is always 0. Use larger batches (DataLoader(drop_last=True) leaves "
-            "out a last batch of one), eval(), or a normalisation over each sample such as GroupNorm or LayerNorm."
+            f"Expected more than 1 value per channel when training, got input size torch.Size({list(x.shape)})\n{_ONE_VALUE}"
         )
 
 
-def _check_numbers(momentum: Any, eps: Any, training: bool) -> None:
+def check_count(count: Any, input: Any) -> None:
+    """With a mask: every channel has kept two values at least, or none of them any."""
+    if isinstance(count, np.ndarray) and count.any() and (count < 2).any():
+        channels = np.flatnonzero(count < 2).tolist()
+        raise ValueError(
+            f"Expected more than 1 value per channel when training, got input size {input.shape}\nThe mask leaves channels "
+            f"{channels} with {count[channels].tolist()} values. {_ONE_VALUE}"
+        )
+
+
+def expanded_mask(mask: Any, input: Any) -> Any:
+    """The mask in the shape of the input."""
+    if mask._data.dtype != np.bool_:
+        raise RuntimeError(f"batch_norm only supports boolean masks, but got mask with dtype {mask.dtype.name}")
+    try:
+        return mask.expand(input.shape)
+    except RuntimeError:
+        raise RuntimeError(
+            f"the mask of shape {list(mask.shape)} does not broadcast to the input of shape {list(input.shape)}"
+        ) from None
+
+
+def check_eps(eps: Any, training: bool) -> None:
+    """eps is added to the variance: positive in training, and never negative."""
     if training and eps <= 0:
         raise ValueError(f"batch_norm eps must be positive during training, but got {eps}")
     if eps < 0:
         raise ValueError(f"batch_norm eps must be non-negative, but got {eps}")
+
+
+def check_momentum(momentum: Any) -> None:
+    """momentum is a number here; only the layers know what None means."""
     if not isinstance(momentum, (int, float, np.number)):
         raise TypeError(
             f"batch_norm(): argument 'momentum' (position 7) must be float, not {type(momentum).__name__}"
         )
 
 
-def _check_size(name: str, value: np.ndarray, x: np.ndarray) -> None:
+def _check_size(name: str, value: np.ndarray, x: np.ndarray, channel_dim: int) -> None:
     channels = x.shape[1]
     if value.size == channels and (value.ndim == 1 or not name.startswith("running")):
         return
     if value.size == channels:
         raise RuntimeError(f"TensorAccessor expected 1 dims but tensor has {value.ndim}")
-    hint = f"Channels are dimension 1: the input of shape {list(x.shape)} has {channels} there, {name} {value.size}."
-    if x.ndim == 3 and x.shape[2] == value.size:
-        hint += " Its last dimension fits: did you mean input.transpose(1, 2)?"
+    shape = list(np.moveaxis(x, 1, channel_dim).shape)
+    hint = f"Channels are dimension {channel_dim}: the input of shape {shape} has {channels} there, {name} {value.size}."
+    if channel_dim == 1 and x.ndim == 3 and x.shape[2] == value.size:
+        hint += " Its last dimension fits: did you mean input.transpose(1, 2), or channel_dim=-1?"
     raise RuntimeError(f"{name} should contain {channels} elements not {value.size}\n{hint}")
 
 

@@ -10,6 +10,7 @@ from typing import Any
 from minitorch_bn.autograd.variable import Variable
 from minitorch_bn.dtypes import from_numpy_dtype
 from minitorch_bn.kernels.conv_numpy import conv_output_shape
+from minitorch_bn.ops._common import invalid_arguments
 
 _LAYOUTS = {1: "(N, C, L)", 2: "(N, C, H, W)", 3: "(N, C, D, H, W)"}
 _AXES = ("depth", "height", "width")
@@ -98,12 +99,9 @@ def check_conv_transpose(
 
 
 def _check_types(name: str, input: Any, weight: Any, bias: Any, groups: Any) -> None:
-    required = [("input", input), ("weight", weight)]
-    for position, (argument, value) in enumerate(required if bias is None else [*required, ("bias", bias)], 1):
-        if not isinstance(value, Variable):
-            raise TypeError(
-                f"{name}(): argument '{argument}' (position {position}) must be Tensor, not {type(value).__name__}"
-            )
+    tensors = (input, weight) if bias is None else (input, weight, bias)
+    if not all(isinstance(t, Variable) for t in tensors):
+        raise invalid_arguments(name, *tensors, expected="(Tensor input, Tensor weight, Tensor bias = None, ...)")
     if not isinstance(groups, int):
         raise TypeError(f"{name}(): argument 'groups' must be int, not {type(groups).__name__}")
 

@@ -26,7 +26,11 @@ dr = -r^2 mean(xh dx) and dxh = r P(dx), the product rule gives
     to x      r P(h) - r^2 w xh mean(u P(g)),      h = a g - w r (u mean(g xh) + g mean(u xh))
 
 where h collects what multiplies dxh, namely a g and the two factors of -w r sum(u xh) mean(g xh), and the last term is dr.
-These lines are written with Tensors, mu, r and xh computed again from x, so the tape differentiates them again: every
+
+**Masks.** With a mask m of zeros and ones let M = sum m and mean(v) = sum(m v) / M, and multiply xh and P(v) by m: every
+line above holds as it stands (with c m in place of c), as if the masked values had been left out.
+
+The lines are written with Tensors, mu, r and xh computed again from x, so the tape differentiates them again: every
 further order is right. A float kept from the forward pass would be a constant there, and the third order silently wrong.
 """
 
@@ -43,13 +47,13 @@ from minitorch_bn.ops import _batch_norm_checks as checks
 
 
 class Statistics:
-    """A batch's mean and biased variance per channel (float64), and over how many values they were taken."""
+    """A batch's mean and biased variance per channel (float64), and over how many values each was taken."""
 
     __slots__ = ("count", "mean", "var")
 
     mean: np.ndarray
     var: np.ndarray
-    count: int
+    count: Any  # an int, or with a mask an array: one number a channel
 
 
 class BatchNorm(Operator, name="NativeBatchNormBackward0"):
@@ -57,16 +61,16 @@ class BatchNorm(Operator, name="NativeBatchNormBackward0"):
 
     options = 2
 
-    def forward(ctx, x, weight, bias, eps, statistics):
-        y, statistics.mean, statistics.var = kernels.batch_norm(x, weight, bias, eps)
-        statistics.count = x.size // max(x.shape[1], 1)
-        ctx.save_for_backward(x, weight)
+    def forward(ctx, x, weight, bias, mask, eps, statistics):
+        y, statistics.mean, statistics.var = kernels.batch_norm(x, weight, bias, mask, eps)
+        statistics.count = x.size // max(x.shape[1], 1) if mask is None else mask.sum(_all_but_channels(x.ndim))
+        ctx.save_for_backward(x, weight, mask)
         ctx.eps, ctx.statistics = eps, statistics  # a snapshot: no later forward pass changes this gradient
         return y
 
     def backward(ctx, g):
-        x, weight = ctx.saved_tensors
-        return BatchNormBackward.apply(g, x, weight, ctx.eps, ctx.statistics)
+        x, weight, mask = ctx.saved_tensors
+        return (*BatchNormBackward.apply(g, x, weight, mask, ctx.eps, ctx.statistics), None)
 
 
 class BatchNormBackward(Operator, name="NativeBatchNormBackwardBackward0"):
@@ -74,31 +78,36 @@ class BatchNormBackward(Operator, name="NativeBatchNormBackwardBackward0"):
 
     options = 2
 
-    def forward(ctx, g, x, weight, eps, statistics):
-        ctx.save_for_backward(g, x, weight)
+    def forward(ctx, g, x, weight, mask, eps, statistics):
+        ctx.save_for_backward(g, x, weight, mask)
         ctx.eps = eps
-        return kernels.batch_norm_backward(g, x, weight, statistics.mean, statistics.var, eps)
+        return kernels.batch_norm_backward(g, x, weight, mask, statistics.mean, statistics.var, eps)
 
     def backward(ctx, u, a, c):
-        g, x, weight = ctx.saved_tensors
+        g, x, weight, mask = ctx.saved_tensors
         dims = _all_but_channels(x.ndim)
-        xh = BatchNorm.apply(x, None, None, ctx.eps, Statistics())
-        r = (x.var(dims, correction=0, keepdim=True) + ctx.eps).rsqrt()
+        m = 1.0 if mask is None else mask.to(x.dtype)
+        share = 1.0 if mask is None else m.mean(dims, keepdim=True).clamp(min=1e-30)  # M of all values
+
+        def mean(v):
+            return (v * m).mean(dims, keepdim=True) / share
+
+        def P(v):
+            return (v - mean(v) - xh * mean(xh * v)) * m
+
+        xh = BatchNorm.apply(x, None, None, mask, ctx.eps, Statistics())
+        centred = x - mean(x)
+        centred = centred - mean(centred)  # the mean itself was rounded: at large offsets that matters
+        r = (mean(centred * centred) + ctx.eps).rsqrt()
         w = 1.0 if weight is None else _per_channel(weight, x.ndim)
         a, c = _per_channel(a, x.ndim), _per_channel(c, x.ndim)
 
-        def mean(v):
-            return v.mean(dims, keepdim=True)
-
-        def P(v):
-            return v - mean(v) - xh * mean(xh * v)
-
         uPg = u * P(g)
         h = a * g - w * r * (u * mean(g * xh) + g * mean(u * xh))
-        to_g = w * r * P(u) + a * xh + c
+        to_g = w * r * P(u) + a * xh + c * m
         to_x = r * P(h) - r * r * w * xh * mean(uPg)
         to_w = None if weight is None else (r * uPg).sum(dims)
-        return to_g, to_x, to_w
+        return to_g, to_x, to_w, None
 
 
 class FixedBatchNorm(Operator, name="NativeBatchNormBackward0"):
@@ -146,12 +155,16 @@ def batch_norm(
     training: bool = False,
     momentum: float = 0.1,
     eps: float = 1e-5,
+    *,
+    mask: Any = None,
+    channel_dim: int = 1,
 ) -> Any:
-    """Normalises each channel (axis 1) of ``input``: (N, C) or (N, C, *).
+    """Normalises each channel of ``input``: (N, C) or (N, C, *), or with the channels in another ``channel_dim``.
 
     With ``training`` the batch's own mean and biased variance are used, and ``running_mean`` and ``running_var``, if
     given, move by ``momentum`` towards the batch's mean and unbiased variance, in place: new = (1 - momentum) old +
     momentum batch. Otherwise ``running_mean`` and ``running_var`` are used. ``weight`` and ``bias`` have shape (C,).
+    A boolean ``mask`` that broadcasts to the input leaves values out where it is False; the output is 0 there.
     Everything is checked before anything is changed; the running estimates ignore an empty batch, and, with a warning,
     one whose statistics are not finite. Source: Ioffe and Szegedy (2015), https://arxiv.org/abs/1502.03167, Algorithm 1.
 
@@ -166,51 +179,56 @@ def batch_norm(
     >>> mean, var
     (tensor([0.2000, 2.0000]), tensor([ 1.1000, 20.9000]))
     """
-    return batch_norm_and_fold(input, running_mean, running_var, weight, bias, training, momentum, eps)[0]
+    checks.check_momentum(momentum)
+    output, batch = normalized(input, running_mean, running_var, weight, bias, training, eps, mask, channel_dim)
+    if training:
+        fold(batch, running_mean, running_var, momentum)
+    return output
 
 
-def batch_norm_and_fold(
+def normalized(
     input: Any,
     running_mean: Any,
     running_var: Any,
     weight: Any,
     bias: Any,
     training: bool,
-    momentum: float,
     eps: float,
-    layer: Any = None,
-) -> tuple[Any, bool]:
-    """``batch_norm``, and whether the batch counts: False for an empty one or one that is not finite.
+    mask: Any = None,
+    channel_dim: int = 1,
+) -> tuple[Any, Statistics]:
+    """The output of ``batch_norm``, and the batch's statistics, which are yet to be folded into the running estimates."""
+    x = input if channel_dim == 1 or input.dim() < 2 else input.movedim(channel_dim, 1)
+    checks.check_batch_norm(x, running_mean, running_var, weight, bias, training, eps, channel_dim)
+    if mask is not None:
+        mask = checks.expanded_mask(mask, input)
+        mask = mask if x is input else mask.movedim(channel_dim, 1)
+        # what lies under the mask may be anything, NaN included: it is 0 from here on
+        x = x.masked_fill(~mask, 0)
+    batch = Statistics()
+    if training or not x.numel():
+        y = BatchNorm.apply(x, weight, bias, mask, eps, batch)
+        checks.check_count(batch.count, input)
+    else:
+        y = FixedBatchNorm.apply(x, weight, bias, running_mean._data, running_var._data, eps)
+        y = y if mask is None else y.masked_fill(~mask, 0)
+    return (y if channel_dim == 1 else y.movedim(1, channel_dim)), batch
 
-    ``layer`` is whom a warning names.
-    """
-    checks.check_batch_norm(input, running_mean, running_var, weight, bias, training, momentum, eps)
-    if not training and input._data.size:
-        return FixedBatchNorm.apply(input, weight, bias, running_mean._data, running_var._data, eps), False
-    statistics = Statistics()
-    y = BatchNorm.apply(input, weight, bias, eps, statistics)
-    counts = training and _fold(statistics, running_mean, running_var, momentum, layer)
-    return y, counts
 
-
-def _fold(batch: Statistics, running_mean: Any, running_var: Any, momentum: float, layer: Any) -> bool:
-    """Moves the running estimates towards a batch; all channels or, if any is not finite, none."""
-    if not batch.count:
+def fold(batch: Statistics, running_mean: Any, running_var: Any, momentum: float, layer: Any = None) -> bool:
+    """Moves the running estimates towards a batch: all channels or, if any is not finite, none. Whether it counts."""
+    if not np.any(batch.count):
         return False
     if running_mean is None:
         return True
     unbiased = batch.var * (batch.count / (batch.count - 1))
     with np.errstate(all="ignore"):
-        moved = [
-            ((1 - momentum) * running._data + momentum * value).astype(running._data.dtype)
-            for running, value in ((running_mean, batch.mean), (running_var, unbiased))
-        ]
-        arrived = [batch.mean.astype(moved[0].dtype), unbiased.astype(moved[1].dtype)]
-    finite = np.isfinite(arrived[0]) & np.isfinite(arrived[1])
+        new = [value.astype(running_mean._data.dtype) for value in (batch.mean, unbiased)]
+    finite = np.isfinite(new[0]) & np.isfinite(new[1])
     if not finite.all():
         checks.warn_not_finite(np.flatnonzero(~finite), layer)
         return False
-    for running, value in zip((running_mean, running_var), moved):
-        running._data[...] = value
+    for running, value in ((running_mean, batch.mean), (running_var, unbiased)):
+        running._data[...] = (1 - momentum) * running._data + momentum * value
         running._version_counter[0] += 1
     return True

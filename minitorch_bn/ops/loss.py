@@ -285,15 +285,18 @@ class BinaryCrossEntropy(Operator):
 
 
 class BinaryCrossEntropyWithLogits(Operator):
-    """w ((1 - t) x + m log(1 + e^-x)), m = 1 + (pos_weight - 1) t, reduced;  dx = g w (1 - t - m sigmoid(-x))"""
+    """w ((1 - t) log(1 + e^x) + v t log(1 + e^-x)), v = pos_weight;  dx = g w ((1 - t) sigmoid(x) - v t sigmoid(-x))"""
 
     options = 1
 
     def forward(ctx, x, t, w, pos_weight, reduction):
         ctx.save_for_backward(x, t, w, pos_weight)
         ctx.reduction = reduction
-        log_part = np.maximum(-x, x.dtype.type(0)) + np.log1p(np.exp(-np.absolute(x)))  # log(1 + e^-x)
-        losses = (1 - t) * x + (log_part if pos_weight is None else log_part * (1 + (pos_weight - 1) * t))
+        zero = x.dtype.type(0)
+        positive = t if pos_weight is None else pos_weight * t
+        # log(1 + e^x) is max(x, 0) plus a part that x and -x share: nothing large is subtracted from something large
+        shared = np.log1p(np.exp(-np.absolute(x)))
+        losses = (1 - t) * (np.maximum(x, zero) + shared) + positive * (np.maximum(-x, zero) + shared)
         return _reduced(losses if w is None else losses * w, reduction)
 
     def backward(ctx, g):
@@ -303,8 +306,8 @@ class BinaryCrossEntropyWithLogits(Operator):
         g = g if w is None else g * w
         dx = dt = None
         if need_x:
-            slope = x.sigmoid() - t if pos_weight is None else 1 - t - ((pos_weight - 1) * t + 1) * (-x).sigmoid()
-            dx = g * slope
+            s = x.sigmoid()
+            dx = g * (s - t if pos_weight is None else (1 - t) * s - pos_weight * t * (-x).sigmoid())
         if need_t:
             dt = -(g * x) if pos_weight is None else g * ((pos_weight - 1) * (-x).logaddexp(x * 0) - x)
         return dx, dt, None, None
@@ -735,13 +738,19 @@ def binary_cross_entropy_with_logits(
         raise RuntimeError(
             f"result type {input.dtype.legacy_name} can't be cast to the desired output type {target.dtype.legacy_name}"
         )
+    shape = input._data.shape
     if pos_weight is not None:
-        broadcast_shapes(pos_weight._data.shape, input._data.shape)
+        _check_result_shape(shape, broadcast_shapes(pos_weight._data.shape, shape))
     if weight is not None:
-        broadcast_shapes(input._data.shape, weight._data.shape)
+        _check_result_shape(shape, broadcast_shapes(shape, weight._data.shape))
     if input._data.dtype != target._data.dtype:
         input, target = promoted(input, target)
     return BinaryCrossEntropyWithLogits.apply(input, target, weight, pos_weight, reduction)
+
+
+def _check_result_shape(shape: tuple[int, ...], broadcast: tuple[int, ...]) -> None:
+    if broadcast != shape:
+        raise RuntimeError(f"output with shape {list(shape)} doesn't match the broadcast shape {list(broadcast)}")
 
 
 def kl_div(

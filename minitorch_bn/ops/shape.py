@@ -229,7 +229,7 @@ class Cat(Operator):
     def forward(ctx, *arrays):
         *parts, dim = arrays
         ctx.dim, ctx.sizes = dim, [p.shape[dim] for p in parts]
-        return np.concatenate(parts, axis=dim)
+        return np.ascontiguousarray(np.concatenate(parts, axis=dim))  # numpy keeps the order of transposed parts
 
     def backward(ctx, g):
         start, grads = 0, []
@@ -247,7 +247,7 @@ class Stack(Operator):
     def forward(ctx, *arrays):
         *parts, dim = arrays
         ctx.dim = dim
-        return np.stack(parts, axis=dim)
+        return np.ascontiguousarray(np.stack(parts, axis=dim))
 
     def backward(ctx, g):
         return tuple(g.select(ctx.dim, i) if needed else None for i, needed in enumerate(ctx.needs_input_grad))
@@ -260,7 +260,7 @@ class Flip(Operator):
 
     def forward(ctx, a, dims):
         ctx.dims = dims
-        return np.ascontiguousarray(np.flip(a, dims)) if a.ndim else a.copy()
+        return np.flip(a, dims).copy()
 
     def backward(ctx, g):
         return g.flip(ctx.dims)

@@ -145,6 +145,9 @@ class LRScheduler:
             )
 
 
+_LRScheduler = LRScheduler  # its name in code written for PyTorch before 2.0
+
+
 def _checked(optimizer: Any) -> Optimizer:
     if not isinstance(optimizer, Optimizer):
         raise TypeError(f"{type(optimizer).__name__} is not an Optimizer")

@@ -374,7 +374,7 @@ def count_step(state: dict[str, Any]) -> float:
     return step._data.item()
 
 
-_BLOCK = 1 << 14
+_BLOCK = 1 << 15
 
 
 def blocks(*arrays: np.ndarray) -> Iterable[tuple[np.ndarray, ...]]:

@@ -205,3 +205,55 @@ def test_threads_do_not_share_scratch_memory():
     for got, want in zip(results, expected, strict=True):
         for a, b in zip(got, want, strict=True):
             np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_bias_is_added_once(name):
+    x, w, g, parameters = arrays(name, "float64")
+    y, gx, _ = all_three(x, w, g, parameters)
+    rng = np.random.default_rng(1)
+    for result, compute in (
+        (y, lambda b: conv(x, w, *parameters, bias=b)),
+        (gx, lambda b: conv_input_grad(g, w, x.shape[2:], *parameters, bias=b)),
+    ):
+        bias = rng.standard_normal(result.shape[1])
+        column = bias.reshape(-1, *(1,) * (result.ndim - 2))
+        np.testing.assert_allclose(compute(bias), result + column, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("stride", [(1, 1), (2, 1)])
+@pytest.mark.parametrize("padding", [((0, 1), (2, 1)), ((3, 0), 1), (0, (0, 2))])
+def test_uneven_padding(stride, padding):
+    rng = np.random.default_rng(0)
+    x, w = rng.standard_normal((2, 3, 6, 5)), rng.standard_normal((4, 3, 3, 2))
+    pairs = [(p, p) if isinstance(p, int) else p for p in padding]
+    padded = np.pad(x, [(0, 0), (0, 0), *pairs])
+    y = definition(padded, w, stride, (0, 0), (1, 1), 1)
+    g = rng.standard_normal(y.shape)
+    np.testing.assert_allclose(conv(x, w, stride, padding, (1, 1)), y, rtol=1e-12, atol=1e-12)
+    gw = conv_weight_grad(g, padded, (3, 2), stride, (0, 0), (1, 1))
+    np.testing.assert_allclose(conv_weight_grad(g, x, (3, 2), stride, padding, (1, 1)), gw, rtol=1e-12, atol=1e-12)
+    gx = conv_input_grad(g, w, padded.shape[2:], stride, (0, 0), (1, 1))
+    inner = gx[(..., *(slice(a, n - b) for (a, b), n in zip(pairs, padded.shape[2:], strict=True)))]
+    ours = conv_input_grad(g, w, x.shape[2:], stride, padding, (1, 1))
+    np.testing.assert_allclose(ours, inner, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("value", [1.0, np.inf])  # an infinity takes the way that multiplies no zeros
+@pytest.mark.parametrize("stride", [1, 2])
+def test_windows_that_are_missing_count_as_zero(stride, value):
+    """A transposed convolution may end in rows that none of its windows reaches (output padding)."""
+    rng = np.random.default_rng(0)
+    g, w = rng.standard_normal((1, 2, 3, 4)), rng.standard_normal((2, 3, 2, 2))
+    w[0, 0, 0, 0] = value
+    full = np.pad(g, [(0, 0), (0, 0), (0, 1), (0, 2)])
+    spatial = tuple((n - 1) * stride + 4 for n in full.shape[2:])
+    parameters = ((stride,) * 2, (0, 0), (3, 3))
+    with np.errstate(invalid="ignore"):
+        short, complete = (conv_input_grad(a, w, spatial, *parameters) for a in (g, full))
+        finite = np.isfinite(complete)
+        assert finite.all() == np.isfinite(value)
+        np.testing.assert_allclose(short[finite], complete[finite], rtol=1e-12, atol=1e-12)
+        x = rng.standard_normal((1, 3, *spatial))
+        for a, b in zip(*(conv_weight_grad(a, x, (2, 2), *parameters) for a in (g, full)), strict=True):
+            np.testing.assert_allclose(a, b, rtol=1e-12, atol=1e-12)

@@ -293,3 +293,136 @@ def test_two_layers_at_very_large_offsets_learn(rng):
         optimizer.step()
         losses.append(loss.item())
     assert losses[-1] < 0.1 * losses[0]
+
+
+def test_errors_name_the_layers_path_in_the_model():
+    class Net(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.blocks = nn.ModuleList([nn.Sequential(nn.Linear(4, 4), nn.BatchNorm1d(3))])
+
+        def forward(self, x):
+            return self.blocks[0](x)
+
+    with pytest.raises(RuntimeError) as caught:
+        Net()(torch.randn(2, 4))
+    lines = str(caught.value).split("\n")
+    assert lines[0] == "running_mean should contain 4 elements not 3"
+    assert lines[1] == "In layer 'blocks.0.1' of Net."
+    assert "[2, 4]" in lines[2]
+
+
+# -- masks -------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("offset", [0.0, 1e6])
+@pytest.mark.parametrize("training", [True, False])
+def test_a_mask_equals_dropping_the_values(rng, training, offset):
+    x = (rng.standard_normal((6, 3, 5)) + offset).astype(np.float32)
+    keep = rng.random((6, 1, 5)) < 0.6
+    dropped = torch.tensor(np.moveaxis(x, 1, 2)[keep[:, 0]])  # (values, C)
+    x[np.broadcast_to(~keep, x.shape)] = np.nan  # what lies under the mask may be anything
+    masked, plain = nn.BatchNorm1d(3), nn.BatchNorm1d(3)
+    with torch.no_grad():
+        for bn in (masked, plain):
+            bn.weight.copy_(torch.tensor([0.5, 0.0, 2.0]))
+            bn.bias.copy_(torch.tensor([1.0, 2.0, 3.0]))
+            bn.train(training)
+    y = masked(torch.tensor(x), mask=torch.tensor(keep)).detach().numpy()
+    expected = plain(dropped).detach().numpy()
+    np.testing.assert_allclose(np.moveaxis(y, 1, 2)[keep[:, 0]], expected, rtol=1e-6, atol=1e-6)
+    assert (y[np.broadcast_to(~keep, y.shape)] == 0).all()
+    for ours, theirs in zip(masked.buffers(), plain.buffers()):
+        np.testing.assert_allclose(ours.numpy(), theirs.numpy(), rtol=1e-6)
+
+
+def test_gradients_through_a_mask_equal_those_of_dropping_up_to_order_three(rng):
+    x = torch.tensor(rng.standard_normal((5, 2, 4)), requires_grad=True)
+    weight = torch.tensor([0.0, 1.5], dtype=torch.float64, requires_grad=True)
+    bias = torch.tensor([0.5, -1.0], dtype=torch.float64, requires_grad=True)
+    keep = rng.random((5, 4)) < 0.7
+    along = [rng.standard_normal((5, 2, 4)) for _ in range(3)]
+    mask = torch.tensor(keep[:, None, :])
+    rows = torch.tensor(np.flatnonzero(keep))
+
+    def masked(x):
+        return F.batch_norm(x, None, None, weight, bias, training=True, mask=mask)
+
+    def dropping(x):
+        kept = x.permute(0, 2, 1).reshape(20, 2)[rows]
+        y = torch.zeros(20, 2, dtype=torch.float64)
+        y[rows] = F.batch_norm(kept, None, None, weight, bias, training=True)
+        return y.reshape(5, 4, 2).permute(0, 2, 1)
+
+    results = []
+    for function in (masked, dropping):
+        y = function(x)
+        scalar, result = (y * torch.tensor(along[0])).sum() + (y**3).sum(), [y]
+        for direction in along:
+            grads = torch.autograd.grad(scalar, (x, weight, bias), create_graph=True, materialize_grads=True)
+            result += grads
+            scalar = (grads[0] * torch.tensor(direction)).sum() + (grads[0] ** 2).sum() + (grads[1] ** 2).sum()
+        results.append(result)
+    for ours, theirs in zip(*results):
+        scale = theirs.abs().max().item() + 1
+        np.testing.assert_allclose(ours.detach().numpy(), theirs.detach().numpy(), rtol=1e-9, atol=1e-12 * scale)
+
+
+def test_masks_that_leave_too_little_are_refused_and_change_nothing():
+    bn = nn.BatchNorm1d(2)
+    mask = torch.tensor([[True, True], [True, False], [False, False]])
+    with pytest.raises(ValueError, match="Expected more than 1 value per channel") as caught:
+        bn(torch.randn(3, 2), mask)
+    assert "channels [1] with [1] values" in str(caught.value)
+    assert bn.num_batches_tracked.item() == 0
+    assert torch.equal(bn(torch.randn(3, 2), torch.zeros(3, 1).bool()), torch.zeros(3, 2))
+    assert bn.num_batches_tracked.item() == 0
+    with pytest.raises(RuntimeError, match="only supports boolean masks"):
+        bn(torch.randn(3, 2), torch.ones(3, 2))
+    with pytest.raises(RuntimeError, match="does not broadcast"):
+        bn(torch.randn(3, 2), torch.ones(4, 2).bool())
+
+
+# -- the channels elsewhere --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_channels_last_is_the_transposed_layer(rng, training):
+    x = rng.standard_normal((4, 5, 6, 3))
+    last, first = nn.BatchNorm2d(3, channel_dim=-1, dtype=torch.float64), nn.BatchNorm2d(3, dtype=torch.float64)
+    results = []
+    for bn, order in ((last, (0, 1, 2, 3)), (first, (0, 3, 1, 2))):
+        bn.train(training)
+        leaf = torch.tensor(x, requires_grad=True)
+        y = bn(leaf.permute(*order))
+        y = y if bn is last else y.permute(0, 2, 3, 1)
+        (y**3).sum().backward()
+        results.append((y.detach().numpy(), leaf.grad.numpy(), bn.running_var.numpy()))
+    for ours, theirs in zip(*results):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-12, atol=1e-13)
+    assert repr(last).endswith("track_running_stats=True, channel_dim=-1)")
+    with pytest.raises(RuntimeError, match="running_mean should contain 6 elements not 3") as caught:
+        last(torch.tensor(x).permute(0, 1, 3, 2))
+    assert "Channels are dimension -1" in str(caught.value)
+
+
+# -- ghost batches -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("samples", "sizes"), [(12, [4, 4, 4]), (10, [4, 4, 2]), (9, [4, 5]), (3, [3])])
+@pytest.mark.parametrize("momentum", [0.1, None])
+def test_virtual_batches_are_batches_of_their_own_in_training(rng, samples, sizes, momentum):
+    x = rng.standard_normal((samples, 3))
+    ghost = nn.BatchNorm1d(3, momentum=momentum, virtual_batch_size=4, dtype=torch.float64)
+    plain = nn.BatchNorm1d(3, momentum=momentum, dtype=torch.float64)
+    leaf = torch.tensor(x, requires_grad=True)
+    y = ghost(leaf)
+    parts = [plain(torch.tensor(part)) for part in np.split(x, np.cumsum(sizes)[:-1])]
+    np.testing.assert_allclose(y.detach().numpy(), torch.cat(parts).detach().numpy(), rtol=1e-12)
+    for ours, theirs in zip(ghost.buffers(), plain.buffers()):
+        np.testing.assert_allclose(ours.numpy(), theirs.numpy(), rtol=1e-12)
+    assert torch.autograd.gradcheck(ghost, leaf)
+    assert torch.autograd.gradgradcheck(ghost, leaf)
+    whole = torch.tensor(x)
+    assert torch.equal(ghost.eval()(whole), F.batch_norm(whole, *list(ghost.buffers())[:2], ghost.weight, ghost.bias))
+    assert "virtual_batch_size=4" in repr(ghost)

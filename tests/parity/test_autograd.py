@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, note, settings
+from hypothesis import assume, given, note, settings
 from hypothesis import strategies as st
 
 import minitorch_bn
@@ -43,10 +43,10 @@ def describe(value, tolerance=None):
     if isinstance(value, np.ndarray):
         return "array", str(value.dtype), value.tolist()
     if isinstance(value, (tuple, list)):
-        return [describe(v, tolerance) for v in value]
+        return value if value[:1] == ("tensor",) else [describe(v, tolerance) for v in value]
     if isinstance(value, float):
         return float(f"{value:.5g}")
-    if isinstance(value, (bool, int, str, type(None))):
+    if isinstance(value, (bool, int, str, Approximately, type(None))):
         return value
     return type(value).__name__
 
@@ -137,7 +137,7 @@ UNARY_WITH_DIM = {
     "mean keeping": lambda t, a, d: a.mean(d, keepdim=True),
     "cumsum": lambda t, a, d: a.cumsum(d),
     "amax": lambda t, a, d: a.amax(d),
-    "max": lambda t, a, d: a.max(d)[0],
+    "max": lambda t, a, d: a.max(d)[0] if a.numel() else None,
     "softmax": lambda t, a, d: a.softmax(d),
     "cat": lambda t, a, d: t.cat([a, a * 2], d),
     "stack": lambda t, a, d: t.stack([a, a], d),
@@ -179,23 +179,23 @@ IN_PLACE = {
     "neg_": lambda t, a: a.neg_(),
     "clamp_": lambda t, a: a.clamp_(-0.5, 0.5),
     "item": lambda t, a: a.__setitem__((..., 0), 2.0),
-    "mask item": lambda t, a: a.__setitem__(a > 0.5, 0.25) if a.dim() else None,
-    "list item": lambda t, a: a.__setitem__([0, -1], 3.0),
+    "mask item": lambda t, a: a.__setitem__(a > 0.5, 0.25) if a.dim() and not repeats(a) else None,
+    "list item": lambda t, a: a.__setitem__([0, -1], 3.0) if not repeats(a) else None,
     "half of item": lambda t, a: a[0].div_(2),
     "nograd_": lambda t, a: without_grad(t, lambda: a.add_(1)),
 }
 IN_PLACE_BINARY = {
-    "add_": lambda t, a, b: a.add_(b),
-    "mul_": lambda t, a, b: a.mul_(b),
-    "copy_": lambda t, a, b: a.copy_(b),
-    "item": lambda t, a, b: a.__setitem__(0, b),
-    "slice item": lambda t, a, b: a.__setitem__((..., slice(1, None)), b),
-    "list item": lambda t, a, b: a.__setitem__([0], b * 1),
+    "add_": lambda t, a, b: a.add_(apart(a, b)),
+    "mul_": lambda t, a, b: a.mul_(apart(a, b)),
+    "copy_": lambda t, a, b: a.copy_(apart(a, b)),
+    "item": lambda t, a, b: a.__setitem__(0, b * 1),
+    "slice item": lambda t, a, b: a.__setitem__((..., slice(1, None)), b * 1),
+    "list item": lambda t, a, b: a.__setitem__([0], b * 1) if not repeats(a) else None,
 }
 OTHER = {
-    "hook": lambda t, a: a.register_hook(lambda g: g * 2) and None if a.grad_fn is not None else None,
+    "hook": lambda t, a: None if a._is_view() else a.register_hook(lambda g: g * 2) and None,
     "retain": lambda t, a: a.retain_grad(),
-    "require": lambda t, a: a.requires_grad_(),
+    "new leaf": lambda t, a: a.detach().clone().requires_grad_(),
     "custom": lambda t, a: customs(t)["Scale"].apply(a, 3.0),
     "custom same": lambda t, a: customs(t)["Same"].apply(a),
     "custom view": lambda t, a: customs(t)["Row"].apply(a),
@@ -211,6 +211,16 @@ KINDS = {
     "other": OTHER,
 }
 WEIGHTS = ("unary", "along", "binary", "view", "view", "view", "in place", "in place", "in place binary", "other")
+
+
+def repeats(a):
+    """Whether elements of an expanded tensor share memory; PyTorch lets one assign to some of them, with a warning."""
+    return any(stride == 0 and size > 1 for stride, size in zip(a.stride(), a.shape))
+
+
+def apart(a, b):
+    """PyTorch reads what it has just written where operands overlap in another layout: not a result to compare."""
+    return b if a.is_contiguous() and b.is_contiguous() else b * 1
 
 
 def without_grad(library, function):
@@ -268,11 +278,11 @@ def customs(library):
 class Machine:
     """One library's side of a program: every tensor seen so far, and what each step came to."""
 
-    def __init__(self, library, leaves):
+    def __init__(self, library, leaves, plain):
         self.library = library
-        self.steps, self.start = [], leaves
+        self.steps, self.start, self.plain = [], leaves, plain
         self.leaves = [library.tensor(v.copy(), requires_grad=True) for v in leaves]
-        self.pool = [*self.leaves, library.tensor(leaves[0].copy())]
+        self.pool = [*self.leaves, library.tensor(plain.copy())]
 
     def step(self, kind, name, operands, *options):
         """Runs one step; its results join the pool."""
@@ -290,7 +300,7 @@ class Machine:
             return describe_error(error)
         results = result if isinstance(result, (tuple, list)) else [result]
         self.pool += [r for r in results if r is not None and not any(r is known for known in self.pool)]
-        return describe(result)
+        return describe(result, self.tolerance())
 
     def loss(self):
         """All that was computed, each element with a weight of its own; what may no longer be used is left out."""
@@ -306,7 +316,7 @@ class Machine:
         return total, failures
 
     def state(self):
-        return [(describe(v), outcome(lambda v=v: (v.is_leaf, v._version))) for v in self.pool]
+        return [(describe(v, self.tolerance()), outcome(lambda v=v: (v.is_leaf, v._version))) for v in self.pool]
 
     def gradients(self):
         kept = [v for v in self.pool if usable(v) and (v.is_leaf or v.retains_grad)]
@@ -330,6 +340,12 @@ def is_error(result):
     return isinstance(result, tuple) and result[0].endswith("Error")
 
 
+def is_refused(result):
+    """Whether backward found a saved value overwritten, or a saved view out of date."""
+    texts = ("one of the variables needed for gradient", "is a view and its base")
+    return is_error(result) and any(text in result[1] for text in texts)
+
+
 def same_kind(ours, theirs):
     """A step that is wrong in two ways may be told of either, which does not matter here."""
     return ours[0] == theirs[0] or "is a view and its base" in theirs[1]
@@ -347,11 +363,14 @@ def draw_step(data, machine):
 def run_both(data, steps):
     """The same random program in both libraries, compared at every step."""
     leaves = [data.draw(st.sampled_from(LEAVES)) for _ in range(2)]
-    machines = theirs, ours = [Machine(library, leaves) for library in LIBRARIES]
+    machines = theirs, ours = [Machine(library, leaves, leaves[0]) for library in LIBRARIES]
     for _ in range(steps):
         step = draw_step(data, theirs)
         note(f"{step}")
         expected, got = (machine.step(*step) for machine in machines)
+        if is_error(expected) and "leaf Variable that requires grad" in expected[1] and not is_error(got):
+            # PyTorch takes a view for a leaf whose base began to require grad through another view of it
+            assume(not theirs.pool[step[2][0]]._is_view())
         if not (is_error(got) and is_error(expected) and same_kind(got, expected)):
             check_same(got, expected, step)
     check_same(ours.state(), theirs.state(), "state")
@@ -359,7 +378,7 @@ def run_both(data, steps):
 
 
 # What makes the gradient something else than the limit of a quotient.
-NOT_DIFFERENTIATED = {"detach", "nograd", "nograd_", "hook", "custom same", "custom view", "float"}
+NOT_DIFFERENTIATED = {"detach", "new leaf", "custom in place", "nograd", "nograd_", "hook", "custom same", "custom view", "float"}
 
 
 def check_where_only_pytorch_refuses(machine, leaves, gradients):
@@ -371,17 +390,17 @@ def check_where_only_pytorch_refuses(machine, leaves, gradients):
         return
 
     def loss(leaves):
-        rerun = Machine(minitorch_bn, leaves)
+        rerun = Machine(minitorch_bn, leaves, machine.plain)
         for step in machine.steps:
             rerun.step(*step)
         return float(rerun.loss()[0])
 
-    for leaf, gradient in zip(leaves, gradients):
-        for place in np.ndindex(leaf.shape):
+    for i, gradient in enumerate(gradients):
+        for place in np.ndindex(gradient.shape):
             around = []
             for h in (1e-6, -1e-6):
                 nudged = [v.copy() for v in leaves]
-                nudged[[v is leaf for v in leaves].index(True)][place] += h
+                nudged[i][place] += h
                 around.append(loss(nudged))
             quotient = (around[0] - around[1]) / 2e-6
             np.testing.assert_allclose(gradient[place], quotient, rtol=1e-4, atol=1e-4)
@@ -400,7 +419,7 @@ def test_random_program(data):
     (their_loss, their_failures), (our_loss, our_failures) = theirs.loss(), ours.loss()
     check_same(our_failures, their_failures, "what may still be used")
     expected, got = outcome(lambda: their_loss.backward()), outcome(lambda: our_loss.backward())
-    if is_overwritten(expected) and got is None:
+    if is_refused(expected) and got is None:
         check_where_only_pytorch_refuses(ours, ours.start, [leaf.grad.numpy() for leaf in ours.leaves])
     elif not (is_error(got) and is_error(expected)):
         check_same(got, expected, "backward")
@@ -419,12 +438,9 @@ def test_random_program_twice_differentiated(data):
         first = grad(loss, machine.leaves, create_graph=True, allow_unused=True)
         # the leaves too, since the libraries differ in whether a derivative that is 0 stays connected to them
         squares = sum((g.double() ** 2).sum() for g in [*first, *machine.leaves] if g is not None)
-        return [g if g is None else g.detach() for g in first], grad(squares, machine.leaves)
+        results = [g if g is None else g.detach() for g in first], grad(squares, machine.leaves)
+        return describe(results, machine.tolerance())
 
     expected, got = (outcome(second_gradients, machine) for machine in (theirs, ours))
-    if not is_overwritten(expected) and not (is_error(got) and is_error(expected)):
+    if not is_refused(expected) and not (is_error(got) and is_error(expected)):
         check_same(got, expected, "gradients")
-
-
-def is_overwritten(result):
-    return is_error(result) and result[1].startswith("one of the variables needed for gradient computation")

@@ -497,6 +497,7 @@ SAME_SIZE = "torch.arange(15.0).reshape(3, 5) / 20"
         "F.binary_cross_entropy(t([0.0, 1.0, 0.5, 1e-45]), t([1.0, 0.0, 0.5, 1.0]), reduction='none')",
         "F.binary_cross_entropy_with_logits(x, x, weight=torch.ones(4))",
         "F.binary_cross_entropy_with_logits(x, x, pos_weight=torch.ones(4))",
+        "F.binary_cross_entropy_with_logits(x, x, pos_weight=torch.ones(2, 3, 5))",
         "F.binary_cross_entropy_with_logits(t([-200.0, 200.0]), t([1.0, 1.0]), reduction='none')",
         "F.mse_loss(x, x, weight=torch.ones(5))",
         "F.l1_loss(x, x, weight=torch.ones(5))",

@@ -12,7 +12,9 @@ from minitorch_bn import creation, dtypes
 from minitorch_bn.nn import init
 from minitorch_bn.nn.modules.module import Module
 from minitorch_bn.nn.parameter import Parameter
-from minitorch_bn.ops.batch_norm import batch_norm_and_fold
+from minitorch_bn.ops._batch_norm_checks import expanded_mask
+from minitorch_bn.ops.batch_norm import fold, normalized
+from minitorch_bn.ops.shape import cat
 
 
 class _NormBase(Module):
@@ -22,6 +24,7 @@ class _NormBase(Module):
     batches equally. The variance that normalises is the biased one; the one folded into ``running_var`` is unbiased.
     """
 
+    _tells_its_place = True
     _version = 2  # 2: num_batches_tracked is part of the state
     __constants__ = ["track_running_stats", "momentum", "eps", "num_features", "affine"]  # noqa: RUF012
 
@@ -112,23 +115,50 @@ class _BatchNorm(_NormBase):
         dtype: dtypes.dtype | None = None,
         *,
         bias: bool = True,
+        channel_dim: int = 1,
+        virtual_batch_size: int | None = None,
     ) -> None:
         super().__init__(num_features, eps, momentum, affine, track_running_stats, device, dtype, bias)
+        if virtual_batch_size is not None and virtual_batch_size < 1:
+            raise ValueError(f"virtual_batch_size must be at least 1, but got {virtual_batch_size}")
+        self.channel_dim = channel_dim
+        self.virtual_batch_size = virtual_batch_size
 
-    def forward(self, input: Any) -> Any:
-        """Normalises with the batch's own statistics in training (or without running estimates), else with those."""
+    def forward(self, input: Any, mask: Any = None) -> Any:
+        """Normalises with the batch's own statistics in training (or without running estimates), else with those.
+
+        Where a boolean ``mask``, which broadcasts to the input, is False, a value takes no part and the output is 0.
+        """
         self._check_input_dim(input)
         mean, var = self.running_mean, self.running_var
         use_batch = self.training or (mean is None and var is None)
         if self.training and not self.track_running_stats:
             mean = var = None
-        output, counts = batch_norm_and_fold(
-            input, mean, var, self.weight, self.bias, use_batch, self._averaging_factor(), self.eps, self
-        )
-        if counts and self.training and self.track_running_stats and self.num_batches_tracked is not None:
-            # only now: a batch that was refused, empty or not finite is not counted
-            self.num_batches_tracked.add_(1)
-        return output
+        parts, batches = [], []
+        for rows in self._virtual_batches(input):
+            part, part_mask = (input, mask) if rows is None else (input[rows], _rows_of(mask, input, rows))
+            output, batch = normalized(
+                part, mean, var, self.weight, self.bias, use_batch, self.eps, part_mask, self.channel_dim
+            )
+            parts.append(output)
+            batches.append(batch)
+        if self.training and self.track_running_stats:
+            for batch in batches:
+                # a batch that was refused, empty or not finite is not counted
+                counts = fold(batch, mean, var, self._averaging_factor(), self)
+                if counts and self.num_batches_tracked is not None:
+                    self.num_batches_tracked.add_(1)
+        return parts[0] if len(parts) == 1 else cat(parts)
+
+    def _virtual_batches(self, input: Any) -> list[slice | None]:
+        """Slices of a training batch; the last may be smaller, unless it would be left with one value per channel."""
+        size, samples = self.virtual_batch_size, input.shape[0]
+        if not self.training or size is None or size >= samples:
+            return [None]
+        starts = list(range(0, samples, size))
+        if samples - starts[-1] == 1 and input.numel() == samples * input.shape[self.channel_dim]:
+            starts.pop()
+        return [slice(start, stop) for start, stop in zip(starts, [*starts[1:], samples])]
 
     def _averaging_factor(self) -> float:
         """The weight of this batch in the running estimates."""
@@ -137,6 +167,12 @@ class _BatchNorm(_NormBase):
         if self.num_batches_tracked is None:
             return 0.0
         return 1.0 / (self.num_batches_tracked.item() + 1)
+
+    def extra_repr(self) -> str:
+        text = super().extra_repr()
+        if self.channel_dim != 1:
+            text += f", channel_dim={self.channel_dim}"
+        return text if self.virtual_batch_size is None else f"{text}, virtual_batch_size={self.virtual_batch_size}"
 
 
 class BatchNorm1d(_BatchNorm):
@@ -151,6 +187,10 @@ class BatchNorm1d(_BatchNorm):
     Raises ValueError for input of other dimensions or with one value per channel in training, RuntimeError for a wrong
     number of channels. Source: Ioffe and Szegedy (2015), https://arxiv.org/abs/1502.03167.
 
+    Beyond PyTorch: ``forward(x, mask)`` leaves out the values where a boolean mask is False; ``channel_dim`` says where the
+    channels are (-1: last); ``virtual_batch_size`` splits a training batch into ghost batches of that many samples, each
+    normalised by itself and folded into the running estimates in turn (Hoffer et al., 2017, https://arxiv.org/abs/1705.08741).
+
     >>> import minitorch_bn as torch
     >>> bn = torch.nn.BatchNorm1d(2)
     >>> bn(torch.tensor([[1.0, 10.0], [3.0, 30.0]]))
@@ -158,6 +198,11 @@ class BatchNorm1d(_BatchNorm):
             [ 1.0000,  1.0000]], grad_fn=<NativeBatchNormBackward0>)
     >>> bn.running_mean, bn.running_var, bn.num_batches_tracked
     (tensor([0.2000, 2.0000]), tensor([ 1.1000, 20.9000]), tensor(1))
+    >>> x = torch.tensor([[1.0, 10.0], [3.0, 30.0], [99.0, 99.0]])
+    >>> bn(x, mask=torch.tensor([[True], [True], [False]]))
+    tensor([[-1.0000, -1.0000],
+            [ 1.0000,  1.0000],
+            [ 0.0000,  0.0000]], grad_fn=<NativeBatchNormBackward0>)
     """
 
     def _check_input_dim(self, input: Any) -> None:
@@ -184,6 +229,11 @@ class BatchNorm3d(_BatchNorm):
     def _check_input_dim(self, input: Any) -> None:
         if input.dim() != 5:
             _refuse_dim("5D", "(N, C, D, H, W)", input)
+
+
+def _rows_of(mask: Any, input: Any, rows: slice) -> Any:
+    """The part of a mask, which may broadcast, that belongs to some samples of the input."""
+    return None if mask is None else expanded_mask(mask, input)[rows]
 
 
 def _refuse_dim(expected: str, layout: str, input: Any) -> None:

@@ -33,6 +33,20 @@ _EXPECTED = {
 }
 
 
+def _tell_place(error: Any, module: Module) -> None:
+    """Puts the failing layer's path, which grows as the error passes its parents, behind the error's first line."""
+    message = str(error) if not hasattr(error, "_place") else error._place[2]
+    if not hasattr(error, "_place"):
+        error._place = (module, "", message)
+        return
+    inner, path, _ = error._place
+    name = next((name for name, child in module.named_modules() if child is inner), "")
+    path = f"{name}.{path}" if path else name
+    error._place = (module, path, message)
+    first, *rest = message.split("\n")
+    error.args = ("\n".join([first, f"In layer {path!r} of {module._get_name()}.", *rest]),)
+
+
 class Module(Hooks, StateDict):
     """Base class of layers and models: call ``super().__init__()``, assign parts to attributes, write ``forward``.
 
@@ -52,6 +66,8 @@ class Module(Hooks, StateDict):
     {'weight': tensor([2.])}
     """
 
+    _tells_its_place = False  # whether errors name the layer's path in the model
+
     training: bool
     _parameters: dict[str, Parameter | None]
     _buffers: dict[str, Tensor | None]
@@ -68,9 +84,14 @@ class Module(Hooks, StateDict):
         raise NotImplementedError(f'Module [{self._get_name()}] is missing the required "forward" function')
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        if self._forward_hooks or self._forward_pre_hooks or self._backward_hooks or self._backward_pre_hooks:
-            return HookedCall(self, args, kwargs).run()
-        return self.forward(*args, **kwargs)
+        try:
+            if self._forward_hooks or self._forward_pre_hooks or self._backward_hooks or self._backward_pre_hooks:
+                return HookedCall(self, args, kwargs).run()
+            return self.forward(*args, **kwargs)
+        except Exception as error:
+            if self._tells_its_place or hasattr(error, "_place"):
+                _tell_place(error, self)
+            raise
 
     # -- what belongs to the module ------------------------------------------------------------------------------------
 
