@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 
-class device:  # noqa: N801 - PyTorch's name
+class device:  
     """A device by its name; only "cpu" exists here.
 
     >>> import minitorch_bn as torch

@@ -8,10 +8,12 @@ stand here and numpy only ever sees operands that already agree.
 
 from __future__ import annotations
 
+import builtins
+
 import numpy as np
 
 
-class dtype:  # noqa: N801 - PyTorch's name
+class dtype:
     """An element type; prints as PyTorch's and carries numpy's in ``.numpy``.
 
     >>> import minitorch_bn as torch
@@ -21,7 +23,7 @@ class dtype:  # noqa: N801 - PyTorch's name
 
     __slots__ = ("_numpy", "category", "itemsize", "legacy_name", "name")
 
-    def __init__(self, name: str, legacy_name: str, category: int, itemsize: int) -> None:
+    def __init__(self, name: str, legacy_name: str, category: builtins.int, itemsize: builtins.int) -> None:
         self.name = name
         self.legacy_name = legacy_name  # as in torch.FloatTensor: error texts name it
         self.category = category  # 0 bool, 1 integer, 2 floating
@@ -36,17 +38,17 @@ class dtype:  # noqa: N801 - PyTorch's name
         return self._numpy
 
     @property
-    def is_floating_point(self) -> bool:
+    def is_floating_point(self) -> builtins.bool:
         """Whether values are floating-point numbers."""
         return self.category == 2
 
     @property
-    def is_complex(self) -> bool:
+    def is_complex(self) -> builtins.bool:
         """Always False: complex numbers are out of scope."""
         return False
 
     @property
-    def is_signed(self) -> bool:
+    def is_signed(self) -> builtins.bool:
         """Whether negative values can be held."""
         return self.name not in ("uint8", "bool")
 
@@ -65,16 +67,16 @@ def _import_bfloat16() -> np.dtype:
     return np.dtype(ml_dtypes.bfloat16)
 
 
-_python_float = float  # PyTorch's names shadow Python's from here on
-bool = dtype("bool", "Bool", 0, 1)  # noqa: A001 - PyTorch's names shadow Python's in this module
+# PyTorch's names shadow Python's from here on: builtins.bool, builtins.int and builtins.float are Python's
+bool = dtype("bool", "Bool", 0, 1)
 uint8 = dtype("uint8", "Byte", 1, 1)
 int8 = dtype("int8", "Char", 1, 1)
 int16 = short = dtype("int16", "Short", 1, 2)
-int32 = int = dtype("int32", "Int", 1, 4)  # noqa: A001
+int32 = int = dtype("int32", "Int", 1, 4)
 int64 = long = dtype("int64", "Long", 1, 8)
 float16 = half = dtype("float16", "Half", 2, 2)
 bfloat16 = dtype("bfloat16", "BFloat16", 2, 2)
-float32 = float = dtype("float32", "Float", 2, 4)  # noqa: A001
+float32 = float = dtype("float32", "Float", 2, 4)
 float64 = double = dtype("float64", "Double", 2, 8)
 
 ALL = (bool, uint8, int8, int16, int32, int64, float16, bfloat16, float32, float64)
@@ -142,11 +144,11 @@ def promote_types(type1: dtype, type2: dtype) -> dtype:
         return type1 if type1.category > type2.category else type2
     if type1.category == 2:
         # float16 and bfloat16 hold different ranges: only float32 holds both
-        return max(type1, type2, key=_itemsize) if type1.itemsize != type2.itemsize else float32
+        return float32 if type1.itemsize == type2.itemsize else max(type1, type2, key=_itemsize)
     return from_numpy_dtype(np.promote_types(type1.numpy, type2.numpy))
 
 
-def _itemsize(d: dtype) -> object:
+def _itemsize(d: dtype) -> builtins.int:
     return d.itemsize
 
 
@@ -177,7 +179,7 @@ def number_dtype(value: object) -> dtype:
     raise TypeError(f"unsupported number type {type(value).__name__}")
 
 
-class finfo:  # noqa: N801 - PyTorch's name
+class finfo:
     """Limits of a floating dtype (default: the default dtype): bits, eps, max, min, tiny, smallest_normal, resolution.
 
     >>> import minitorch_bn as torch
@@ -185,12 +187,12 @@ class finfo:  # noqa: N801 - PyTorch's name
     1.1920928955078125e-07
     """
 
-    def __init__(self, type: dtype | None = None) -> None:  # noqa: A002
+    def __init__(self, type: dtype | None = None) -> None:
         d = type or _default_dtype
         if not d.is_floating_point:
             raise TypeError(f"torch.finfo() requires a floating point input type. Use torch.iinfo to handle '{d!r}'")
         info = np.finfo(d.numpy) if d is not bfloat16 else __import__("ml_dtypes").finfo(d.numpy)
-        to_float = _python_float
+        to_float = builtins.float
         self.dtype = d.name
         self.bits = d.itemsize * 8
         self.eps, self.max, self.min = to_float(info.eps), to_float(info.max), to_float(info.min)
@@ -202,7 +204,7 @@ class finfo:  # noqa: N801 - PyTorch's name
         return f"finfo({', '.join(f'{k}={getattr(self, k):g}' for k in fields)}, dtype={self.dtype})"
 
 
-class iinfo:  # noqa: N801 - PyTorch's name
+class iinfo:
     """Limits of an integer dtype: bits, min, max.
 
     >>> import minitorch_bn as torch
@@ -210,7 +212,7 @@ class iinfo:  # noqa: N801 - PyTorch's name
     127
     """
 
-    def __init__(self, type: dtype) -> None:  # noqa: A002
+    def __init__(self, type: dtype) -> None:
         if type.is_floating_point:
             raise TypeError(f"torch.iinfo() requires an integer input type. Use torch.finfo to handle '{type!r}'")
         info = np.iinfo(type.numpy)

@@ -175,6 +175,8 @@ class Tensor(Variable):
                 "requires_grad_(): argument 'requires_grad' (position 1) must be bool, not "
                 f"{type(requires_grad).__name__}"
             )
+        if requires_grad and not self.is_floating_point():
+            raise RuntimeError("only Tensors of floating point dtype can require gradients")
         if self.is_leaf or not requires_grad:  # what was computed and requires grad goes on doing so
             self.requires_grad = requires_grad
         return self

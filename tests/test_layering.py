@@ -20,6 +20,7 @@ FLOORS = {
     "random": 0,
     "_cephes": 0,
     "size": 0,
+    "device": 0,
     "_tensor_str": 0,
     # 1: the engine, which knows nothing of arithmetic
     "autograd": 1,
@@ -28,9 +29,8 @@ FLOORS = {
     # 3: Tensor, and the functions that make and combine Tensors
     "tensor": 3,
     "creation": 3,
-    "functional": 3,
+    "_inplace": 3,
     "linalg": 3,
-    "_methods": 3,
     # 4: what is built on Tensors
     "autograd.functional": 4,
     "autograd.gradcheck": 4,

@@ -220,7 +220,7 @@ def _as_tuple(value: Any) -> tuple:
 def _input_edge(tensor: Any) -> tuple[Node, int]:
     if not isinstance(tensor, Variable):
         raise TypeError(f"inputs can be Tensors or GradientEdges, but got {type(tensor).__name__}")
-    if not tensor.requires_grad:  # type: ignore[attr-defined]
+    if not tensor.requires_grad:
         raise RuntimeError("One of the differentiated Tensors does not require grad")
     return gradient_edge(tensor)
 
@@ -246,7 +246,7 @@ def _starting_gradient(out: Any, given: Any, i: int) -> Any:
         raise TypeError(f"gradients can be either Tensors or None, but got {type(given).__name__}")
     if given._data.shape != out._data.shape:
         raise RuntimeError(
-            f"Mismatch in shape: grad_output[{i}] has a shape of {given.shape} and output[{i}] has a shape of "  # type: ignore[attr-defined]
+            f"Mismatch in shape: grad_output[{i}] has a shape of {given.shape} and output[{i}] has a shape of "
             f"{out.shape}."
         )
     return given

@@ -53,6 +53,7 @@ class _GradContext:
 
     grad = True
     inference: bool | None = None  # None: leave as it is
+    _before: list[tuple[bool, bool]]
 
     def __enter__(self) -> None:
         self.__dict__.setdefault("_before", []).append((mode.grad, mode.inference))
@@ -113,7 +114,7 @@ class _NoArgumentContext(_GradContext):
         return context if func is None else context(func)
 
 
-class no_grad(_NoArgumentContext):  # noqa: N801 - PyTorch's name
+class no_grad(_NoArgumentContext):  
     """Nothing inside is recorded; results do not require grad.
 
     >>> import minitorch_bn as torch
@@ -127,13 +128,13 @@ class no_grad(_NoArgumentContext):  # noqa: N801 - PyTorch's name
     grad = False
 
 
-class enable_grad(_NoArgumentContext):  # noqa: N801
+class enable_grad(_NoArgumentContext):
     """Recording is on inside, also within ``no_grad``."""
 
     grad = True
 
 
-class set_grad_enabled(_GradContext):  # noqa: N801
+class set_grad_enabled(_GradContext):
     """Sets recording on or off: at once when called as a function, undone at the end when used as a context.
 
     >>> import minitorch_bn as torch
@@ -142,7 +143,7 @@ class set_grad_enabled(_GradContext):  # noqa: N801
     False
     """
 
-    def __init__(self, mode: bool) -> None:  # noqa: A002
+    def __init__(self, mode: bool) -> None:
         self.grad = bool(mode)
         self._before = [(_current.grad, _current.inference)]
         _current.grad = self.grad
@@ -163,7 +164,7 @@ class set_grad_enabled(_GradContext):  # noqa: N801
         return super().__call__(func)
 
 
-class inference_mode(_GradContext):  # noqa: N801
+class inference_mode(_GradContext):
     """``no_grad`` for pure evaluation; ``inference_mode(False)`` switches recording back on inside."""
 
     def __new__(cls, mode: Any = True) -> Any:

@@ -43,8 +43,10 @@ class Node:
 
     __slots__ = ("__dict__", "__weakref__", "_saved", "edges", "metadata", "recording", "sequence_nr")
 
+    _saved: Any
     edges: Any
     metadata: Any
+    sequence_nr: int  # nodes are numbered in the order they are made
     recording: bool  # while forward runs: whether this call will be a node of the graph
     _pre_hooks: dict | None = None  # output_nr -> hooks of the tensor that is this output
     _retained: dict | None = None  # output_nr -> weak reference to a tensor that retains its gradient
@@ -185,7 +187,7 @@ class AccumulateGrad(Node):
         self._saved = ()
 
     @property
-    def metadata(self) -> tuple:  # type: ignore[override]
+    def metadata(self) -> tuple:
         """Asked for when a gradient arrives: ``.data`` may have been replaced since."""
         data = self.variable._data
         return ((data.shape, data.dtype),)

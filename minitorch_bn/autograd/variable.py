@@ -44,6 +44,10 @@ class Variable:
     _post_accumulate_hooks: dict | None = None
     _retains_grad: bool = False
 
+    if TYPE_CHECKING:  # every instance is a Tensor, which is defined floors above
+
+        def __getattr__(self, name: str) -> Any: ...
+
 
 _new = object.__new__
 _tensor_class: type = Variable
@@ -57,7 +61,7 @@ def set_tensor_class(cls: type) -> None:
 
 def wrap(data: np.ndarray) -> Any:
     """A tensor around an array, without history and without a copy."""
-    tensor = _new(_tensor_class)
+    tensor: Any = _new(_tensor_class)
     tensor._data = data if type(data) is np.ndarray else np.asarray(data)  # numpy turns 0-d results into scalars
     tensor._node = None
     tensor._output_nr = 0

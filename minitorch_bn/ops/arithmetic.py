@@ -403,9 +403,10 @@ def _is_boolean(value: Any) -> bool:
 
 def check_subtraction(a: Any, b: Any) -> None:
     """RuntimeError where booleans would be subtracted."""
-    if not (_is_boolean(a) or _is_boolean(b)):
+    first, second = _is_boolean(a), _is_boolean(b)
+    if not (first or second):
         return
-    if isinstance(a, Variable) and isinstance(b, Variable) and _is_boolean(a) and _is_boolean(b):
+    if first and second:
         raise RuntimeError(
             "Subtraction, the `-` operator, with two bool tensors is not supported. Use the `^` or `logical_xor()` "
             "operator instead."

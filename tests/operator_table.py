@@ -1,4 +1,4 @@
-"""One row for every operator, a line or two each; ``test_operators.py`` says what is done with them.
+"""One row for every operator, a line or two each; ``ops/test_operators.py`` says what is done with them.
 
     row(operator class, call on Tensors, the same in numpy (float64), an input for each argument)
 
@@ -218,7 +218,9 @@ def np_conv(x, w, b=None, stride=1, padding=1):
     spatial = x.ndim - 2
     x = np.pad(x, [(0, 0), (0, 0)] + [(padding, padding)] * spatial)
     axes = tuple(range(2, x.ndim))
-    windows = sliding_window_view(x, w.shape[2:], axes)[(..., *(slice(None, None, stride),) * spatial, *axes_of(spatial))]
+    windows = sliding_window_view(x, w.shape[2:], axes)[
+        (..., *(slice(None, None, stride),) * spatial, *axes_of(spatial))
+    ]
     y = np.tensordot(windows, w, ([1, *range(-spatial, 0)], [1, *range(2, w.ndim)]))  # (N, *out, O)
     y = np.moveaxis(y, -1, 1)
     return y if b is None else y + b.reshape(1, -1, *(1,) * spatial)
@@ -312,6 +314,7 @@ def np_huber(a, b, delta):
     return np.where(d <= delta, d * d / 2, delta * (d - delta / 2)).mean()
 
 
+# fmt: off
 # -- arithmetic ----------------------------------------------------------------------------------------------------
 
 row(arithmetic.Add, lambda a, b: a + b, np.add, real, real, result=same)
@@ -319,7 +322,8 @@ row(arithmetic.Sub, lambda a, b: a - b, np.subtract, real, real, result=numbers)
 row(arithmetic.Rsub, lambda a: 3 - a, lambda a: 3 - a, real, result=numbers)
 row(arithmetic.Mul, lambda a, b: a * b, np.multiply, real, real, result=same)
 row(arithmetic.Div, lambda a, b: a / b, np.divide, real, nonzero, result=to_float)
-row(arithmetic.DivRounded, lambda a, b: a.div(b, rounding_mode="floor"), np.floor_divide, real, positive, result=numbers)
+row(arithmetic.DivRounded, lambda a, b: a.div(b, rounding_mode="floor"), np.floor_divide, real, positive,
+    result=numbers)
 row(arithmetic.DivRounded, lambda a, b: a.div(b, rounding_mode="trunc"), lambda a, b: np.trunc(a / b), real, positive)
 row(arithmetic.FloorDivide, lambda a, b: a // b, np.floor_divide, real, positive, result=numbers, orders=0)
 row(arithmetic.Remainder, lambda a, b: a % b, np.remainder, real, above_one, result=numbers)
@@ -377,15 +381,19 @@ row(elementwise.Acosh, torch.acosh, np.arccosh, above_one, result=to_float)
 row(elementwise.Atanh, torch.atanh, np.arctanh, unit, result=to_float)
 row(elementwise.Sigmoid, torch.sigmoid, sigmoid, real, result=to_float)
 row(elementwise.Relu, torch.relu, lambda a: np.maximum(a, 0), nonzero, result=numbers)
-row(elementwise.Masked, lambda a, m: elementwise.Masked.apply(a, m), lambda a, m: np.where(m, 0, a), real(2, 3), mask(2, 3))
+row(elementwise.Masked, lambda a, m: elementwise.Masked.apply(a, m), lambda a, m: np.where(m, 0, a), real(2, 3),
+    mask(2, 3))
 row(elementwise.Erf, torch.erf, erf, real, result=to_float)
 row(elementwise.Clamp, lambda a: a.clamp(-1, 1), lambda a: np.clip(a, -1, 1), real, result=numbers)
 row(elementwise.Clamp, lambda a: a.clamp(max=0.3), lambda a: np.minimum(a, 0.3), real)
-row(elementwise.ClampTensor, torch.clamp, lambda a, lo, hi: np.minimum(np.maximum(a, lo), hi), real, real, real, result=numbers)
+row(elementwise.ClampTensor, torch.clamp, lambda a, lo, hi: np.minimum(np.maximum(a, lo), hi), real, real, real,
+    result=numbers)
 row(elementwise.ClampTensor, lambda a, lo: a.clamp(lo), np.maximum, real, real, result=same)
 row(elementwise.Where, torch.where, np.where, mask, real, real, result=same)
-row(elementwise.MaskedFill, lambda a, m: a.masked_fill(m, 2), lambda a, m: np.where(m, 2, a), real, mask, result=numbers)
-row(elementwise.MaskedFillTensor, torch.masked_fill, lambda a, m, v: np.where(m, v, a), real(2, 3), mask(3), real(), result=same)
+row(elementwise.MaskedFill, lambda a, m: a.masked_fill(m, 2), lambda a, m: np.where(m, 2, a), real, mask,
+    result=numbers)
+row(elementwise.MaskedFillTensor, torch.masked_fill, lambda a, m, v: np.where(m, v, a), real(2, 3), mask(3), real(),
+    result=same)
 row(elementwise.Floor, torch.floor, np.floor, between_integers)
 row(elementwise.Ceil, torch.ceil, np.ceil, between_integers)
 row(elementwise.Trunc, torch.trunc, np.trunc, between_integers)
@@ -395,14 +403,19 @@ row(elementwise.RoundDecimals, lambda a: a.round(decimals=1), lambda a: np.round
 row(elementwise.RoundDecimals, lambda a: (9 * a).round(decimals=-1), lambda a: np.round(9 * a, -1), real)
 row(elementwise.Frac, torch.frac, lambda a: a - np.trunc(a), between_integers)
 row(elementwise.Logit, torch.logit, lambda a: np.log(a / (1 - a)), probability, result=to_float)
-row(elementwise.Logit, lambda a: a.logit(0.3), lambda a: np.log(np.clip(a, 0.3, 0.7) / (1 - np.clip(a, 0.3, 0.7))), thirds)
+row(elementwise.Logit, lambda a: a.logit(0.3), lambda a: np.log(np.clip(a, 0.3, 0.7) / (1 - np.clip(a, 0.3, 0.7))),
+    thirds)
 row(elementwise.NanToNum, torch.nan_to_num, np.nan_to_num, real)
 row(elementwise.Clone, torch.Tensor.clone, np.copy, real, result=same)
-row(elementwise.ToCopy, lambda a: a.to(torch.float32), lambda a: a.astype(np.float32), real(2, 3), result=always("float32"), orders=0)
-row(elementwise.ToCopy, lambda a: a.to(torch.int16), lambda a: a.astype(np.int16), between_integers, result=always("int16"), orders=0)
-row(elementwise.Copy, written(lambda a, b: a.copy_(b)), lambda a, b: np.broadcast_to(b, a.shape), real(2, 3), real(3), result=same)
+row(elementwise.ToCopy, lambda a: a.to(torch.float32), lambda a: a.astype(np.float32), real(2, 3),
+    result=always("float32"), orders=0)
+row(elementwise.ToCopy, lambda a: a.to(torch.int16), lambda a: a.astype(np.int16), between_integers,
+    result=always("int16"), orders=0)
+row(elementwise.Copy, written(lambda a, b: a.copy_(b)), lambda a, b: np.broadcast_to(b, a.shape), real(2, 3), real(3),
+    result=same)
 row(elementwise.Fill, written(lambda a: a.fill_(2)), lambda a: np.full(a.shape, 2.0), real, result=same)
-row(elementwise.FillTensor, written(lambda a, b: a.fill_(b)), lambda a, b: np.full(a.shape, b), real(2, 3), real(), result=same)
+row(elementwise.FillTensor, written(lambda a, b: a.fill_(b)), lambda a, b: np.full(a.shape, b), real(2, 3), real(),
+    result=same)
 row(elementwise.Zero, written(lambda a: a.zero_()), np.zeros_like, real, result=same)
 
 # -- reduction -----------------------------------------------------------------------------------------------------
@@ -424,21 +437,27 @@ row(reduction.Var, lambda a: a.var(0, keepdim=True), lambda a: a.var(0, ddof=1, 
 row(reduction.VarMean, lambda a: torch.var_mean(a, 0), lambda a: (a.var(0, ddof=1), a.mean(0)), real(4, 3))
 row(reduction.Std, lambda a: a.std(-1), lambda a: a.std(-1, ddof=1), real(2, 4))
 row(reduction.Std, lambda a: a.std(correction=0), np.std, real(2, 4))
-row(reduction.StdMean, lambda a: torch.std_mean(a, 0, keepdim=True), lambda a: (a.std(0, ddof=1, keepdims=True), a.mean(0, keepdims=True)), real(4, 3))
-row(reduction.Prod, lambda a: (a * torch.tensor([1, 0, 2])).prod(), lambda a: (a * [1, 0, 2]).prod(), real(3), result=to_int64)
+row(reduction.StdMean, lambda a: torch.std_mean(a, 0, keepdim=True),
+    lambda a: (a.std(0, ddof=1, keepdims=True), a.mean(0, keepdims=True)), real(4, 3))
+row(reduction.Prod, lambda a: (a * torch.tensor([1, 0, 2])).prod(), lambda a: (a * [1, 0, 2]).prod(), real(3),
+    result=to_int64)
 row(reduction.ProdDim, lambda a: a.prod(1), lambda a: a.prod(1), real(2, 4), result=to_int64)
-row(reduction.ProdDim, lambda a: a.prod(0, keepdim=True), lambda a: a.prod(0, keepdims=True), real(0, 3), result=to_int64)
+row(reduction.ProdDim, lambda a: a.prod(0, keepdim=True), lambda a: a.prod(0, keepdims=True), real(0, 3),
+    result=to_int64)
 row(reduction.CumSum, lambda a: a.cumsum(1), lambda a: a.cumsum(1), real(2, 4), result=to_int64)
 row(reduction.CumSum, lambda a: a.cumsum(0), lambda a: a, real(), result=to_int64)
 row(reduction.CumProd, lambda a: a.cumprod(1), lambda a: a.cumprod(1), real(2, 5), result=to_int64)
-row(reduction.CumProd, lambda a: (a * torch.tensor([1, 0, 2, 0])).cumprod(0), lambda a: (a * [1, 0, 2, 0]).cumprod(), real(4), result=to_int64)
+row(reduction.CumProd, lambda a: (a * torch.tensor([1, 0, 2, 0])).cumprod(0), lambda a: (a * [1, 0, 2, 0]).cumprod(),
+    real(4), result=to_int64)
 row(reduction.Amax, lambda a: a.amax((0, 2)), lambda a: a.max((0, 2)), distinct(2, 3, 4), result=same)
 row(reduction.Amin, lambda a: a.amin(1, keepdim=True), lambda a: a.min(1, keepdims=True), distinct(2, 3), result=same)
 row(reduction.MaxDim, lambda a: a.max(1), lambda a: (a.max(1), a.argmax(1)), distinct(2, 3), result=same)
 row(reduction.MaxDim, lambda a: a.max(0), lambda a: (a, np.array(0)), distinct(), result=same)
-row(reduction.MinDim, lambda a: a.min(0, keepdim=True), lambda a: (a.min(0, keepdims=True), a.argmin(0)[None]), distinct(2, 3), result=same)
+row(reduction.MinDim, lambda a: a.min(0, keepdim=True), lambda a: (a.min(0, keepdims=True), a.argmin(0)[None]),
+    distinct(2, 3), result=same)
 row(reduction.LogSumExp, lambda a: a.logsumexp((0, 1)), lambda a: np.log(np.exp(a).sum()), real(2, 3), result=to_float)
-row(reduction.LogSumExp, lambda a: a.logsumexp(-1, keepdim=True), lambda a: np.log(np.exp(a).sum(-1, keepdims=True)), real(2, 3), result=to_float)
+row(reduction.LogSumExp, lambda a: a.logsumexp(-1, keepdim=True), lambda a: np.log(np.exp(a).sum(-1, keepdims=True)),
+    real(2, 3), result=to_float)
 row(reduction.Softmax, lambda a: a.softmax(0), lambda a: softmax(a, 0), real(3, 2))
 row(reduction.Softmax, lambda a: a.softmax(-1), np.ones_like, real())
 row(reduction.LogSoftmax, lambda a: a.log_softmax(1), lambda a: np.log(softmax(a, 1)), real(2, 3))
@@ -453,7 +472,8 @@ row(reduction.Norm, lambda a: a.norm(math.inf, 0), lambda a: np.abs(a).max(0), d
 row(shape.View, lambda a: a.reshape(3, -1), lambda a: a.reshape(3, -1), real(2, 3), result=same)
 row(shape.View, lambda a: a.view(1, 1), lambda a: a.reshape(1, 1), real(), result=same)
 row(shape.View, lambda a: a.flatten(1), lambda a: a.reshape(2, 12), real(2, 3, 4), result=same)
-row(shape.UnsafeView, lambda a: a.permute(2, 0, 1).reshape(-1), lambda a: a.transpose(2, 0, 1).reshape(-1), real(2, 3, 4), result=same)
+row(shape.UnsafeView, lambda a: a.permute(2, 0, 1).reshape(-1), lambda a: a.transpose(2, 0, 1).reshape(-1),
+    real(2, 3, 4), result=same)
 row(shape.Permute, lambda a: a.permute(2, 0, 1), lambda a: a.transpose(2, 0, 1), real(2, 3, 4), result=same)
 row(shape.Transpose, lambda a: a.transpose(0, -1), lambda a: a.swapaxes(0, -1), real(2, 3, 4), result=same)
 row(shape.T, lambda a: a.t(), np.transpose, real(2, 3), result=same)
@@ -466,15 +486,18 @@ row(shape.Unsqueeze, lambda a: a.unsqueeze(1), lambda a: a[:, None], real(2, 3),
 row(shape.Unsqueeze, lambda a: a.unsqueeze(0), lambda a: a[None], real(), result=same)
 row(shape.Diagonal, lambda a: a.diagonal(), np.diagonal, real(3, 4), result=same)
 row(shape.Diagonal, lambda a: a.diagonal(-1, 2, 0), lambda a: a.diagonal(-1, 2, 0), real(3, 2, 4), result=same)
-row(shape.DiagonalScatter, lambda g: shape.DiagonalScatter.apply(g, (3, 4), 1, 0, 1), adjoint(lambda a: a.diagonal(1), (3, 4)), real(3))
+row(shape.DiagonalScatter, lambda g: shape.DiagonalScatter.apply(g, (3, 4), 1, 0, 1),
+    adjoint(lambda a: a.diagonal(1), (3, 4)), real(3))
 row(shape.Tril, lambda a: a.tril(-1), lambda a: np.tril(a, -1), real(2, 3, 3), result=same)
 row(shape.Triu, lambda a: a.triu(1), lambda a: np.triu(a, 1), real(3, 4), result=same)
 row(shape.Split, lambda a: a.split(2, 1), lambda a: (a[:, :2], a[:, 2:4], a[:, 4:]), real(2, 5), result=same)
 row(shape.SplitWithSizes, lambda a: a.split([1, 0, 2]), lambda a: (a[:1], a[1:1], a[1:]), real(3, 2), result=same)
 row(shape.Unbind, lambda a: a.unbind(1), lambda a: tuple(a.T), real(2, 3), result=same)
-row(shape.Cat, lambda a, b: torch.cat((a, b), 1), lambda a, b: np.concatenate((a, b), 1), real(2, 3), real(2, 1), result=same)
+row(shape.Cat, lambda a, b: torch.cat((a, b), 1), lambda a, b: np.concatenate((a, b), 1), real(2, 3), real(2, 1),
+    result=same)
 row(shape.Cat, lambda a, b: torch.cat((a, b)), lambda a, b: np.concatenate((a, b)), real(0, 3), real(2, 3), result=same)
-row(shape.Stack, lambda a, b: torch.stack((a, b), -1), lambda a, b: np.stack((a, b), -1), real(2, 3), real(2, 3), result=same)
+row(shape.Stack, lambda a, b: torch.stack((a, b), -1), lambda a, b: np.stack((a, b), -1), real(2, 3), real(2, 3),
+    result=same)
 row(shape.Stack, lambda a, b: torch.stack((a, b)), lambda a, b: np.stack((a, b)), real(), real(), result=same)
 row(shape.Flip, lambda a: a.flip(0, 2), lambda a: np.flip(a, (0, 2)), real(2, 3, 4), result=same)
 row(shape.Roll, lambda a: a.roll((1, -2), (0, 1)), lambda a: np.roll(a, (1, -2), (0, 1)), real(2, 3), result=same)
@@ -490,27 +513,41 @@ row(indexing.Select, lambda a: a[-1], lambda a: a[-1], real(3, 2), result=same)
 row(indexing.Select, lambda a: a[0, 1], lambda a: a[0, 1], real(3, 2), result=same)
 row(indexing.NewAxis, lambda a: a[:, None], lambda a: a[:, None], real(3, 2), result=same)
 row(indexing.Alias, lambda a: a[...], lambda a: a, real, result=same)
-row(indexing.SliceScatter, lambda g: indexing.SliceScatter.apply(g, (3, 4), (slice(1, None), 0)), adjoint(lambda a: a[1:, 0], (3, 4)), real(2))
+row(indexing.SliceScatter, lambda g: indexing.SliceScatter.apply(g, (3, 4), (slice(1, None), 0)),
+    adjoint(lambda a: a[1:, 0], (3, 4)), real(2))
 row(indexing.Index, lambda a, i: a[i], lambda a, i: a[i], real(3, 4), below(3)(5), result=same)
-row(indexing.Index, lambda a, i, j: a[i, :, j], lambda a, i, j: a[i, :, j], real(3, 2, 4), below(3)(2, 1), below(4)(3), result=same)
+row(indexing.Index, lambda a, i, j: a[i, :, j], lambda a, i, j: a[i, :, j], real(3, 2, 4), below(3)(2, 1), below(4)(3),
+    result=same)
 row(indexing.Index, lambda a, m: a[m], lambda a, m: a[m], real(3, 4), mask(3, 4), result=same)
 row(indexing.IndexSelect, lambda a, i: a.index_select(1, i), lambda a, i: a[:, i], real(2, 3), below(3)(4), result=same)
-row(indexing.MaskedSelect, lambda a, m: a.masked_select(m), lambda a, m: a[:, m].reshape(-1), real(2, 3), mask(3), result=same)
-row(indexing.IndexAdd, lambda g, i: indexing.IndexAdd.apply(g, (2, 3), indexing._Layout([False, True]), i), np_index_add((2, 3)), real(2, 4), below(3)(4))
-row(indexing.IndexPut, written(lambda a, v, i: a.__setitem__(i, v)), np_written(lambda a, v, i: a.__setitem__(i, v)), real(4, 3), real(3), below(4)(1), result=same)
-row(indexing.IndexPut, written(lambda a, v, m: a.__setitem__(m, v)), np_written(lambda a, v, m: a.__setitem__(m, v)), real(4, 3), real(), mask(4, 3), result=same)
-row(indexing.Gather, lambda a, i: a.gather(1, i), lambda a, i: np.take_along_axis(a, i, 1), real(2, 3), below(3)(2, 4), result=same)
+row(indexing.MaskedSelect, lambda a, m: a.masked_select(m), lambda a, m: a[:, m].reshape(-1), real(2, 3), mask(3),
+    result=same)
+row(indexing.IndexAdd, lambda g, i: indexing.IndexAdd.apply(g, (2, 3), indexing._Layout([False, True]), i),
+    np_index_add((2, 3)), real(2, 4), below(3)(4))
+row(indexing.IndexPut, written(lambda a, v, i: a.__setitem__(i, v)), np_written(lambda a, v, i: a.__setitem__(i, v)),
+    real(4, 3), real(3), below(4)(1), result=same)
+row(indexing.IndexPut, written(lambda a, v, m: a.__setitem__(m, v)), np_written(lambda a, v, m: a.__setitem__(m, v)),
+    real(4, 3), real(), mask(4, 3), result=same)
+row(indexing.Gather, lambda a, i: a.gather(1, i), lambda a, i: np.take_along_axis(a, i, 1), real(2, 3), below(3)(2, 4),
+    result=same)
 row(indexing.Gather, lambda a, i: a.gather(0, i), lambda a, i: a, real(), below(1)(), result=same)
-row(indexing.ScatterAdd, lambda a, i, s: a.scatter_add(0, i, s), lambda a, i, s: np_scatter(a, i, s, add=True), real(3, 2), below(3)(4, 2), real(5, 2), result=same)
-row(indexing.Scatter, lambda a, s: a.scatter(0, torch.tensor([[2, 0], [1, 2]]), s), lambda a, s: np_scatter(a, np.array([[2, 0], [1, 2]]), s), real(3, 2), real(3, 2), result=same)
-row(indexing.ScatterValue, lambda a, i: a.scatter(0, i, 2), lambda a, i: np_scatter(a, i, 2.0), real(3, 2), below(3)(4, 2), result=same)
+row(indexing.ScatterAdd, lambda a, i, s: a.scatter_add(0, i, s), lambda a, i, s: np_scatter(a, i, s, add=True),
+    real(3, 2), below(3)(4, 2), real(5, 2), result=same)
+row(indexing.Scatter, lambda a, s: a.scatter(0, torch.tensor([[2, 0], [1, 2]]), s), lambda a,
+    s: np_scatter(a, np.array([[2, 0], [1, 2]]), s), real(3, 2), real(3, 2), result=same)
+row(indexing.ScatterValue, lambda a, i: a.scatter(0, i, 2), lambda a, i: np_scatter(a, i, 2.0), real(3, 2),
+    below(3)(4, 2), result=same)
 
 # -- in place on views ---------------------------------------------------------------------------------------------
 
-row(inplace.CopySlices, written(lambda a, b: a[0].mul_(b)), np_written(lambda a, b: a[0].__imul__(b)), real(2, 3), real(3), result=same)
-row(inplace.CopySlices, written(lambda a, b: a.t()[1:].copy_(b)), np_written(lambda a, b: a.T[1:].__setitem__(..., b)), real(2, 3), real(2, 2), result=same)
-row(inplace.AsStrided, lambda a: inplace.AsStrided.apply(a, a[1:, ::2]._view), lambda a: a[1:, ::2], real(3, 4), result=same)
-row(inplace.AddSlices, lambda g: inplace.AddSlices.apply(g, torch.zeros(3, 4)[1:, ::2]._view, (3, 4)), adjoint(lambda a: a[1:, ::2], (3, 4)), real(2, 2))
+row(inplace.CopySlices, written(lambda a, b: a[0].mul_(b)), np_written(lambda a, b: a[0].__imul__(b)), real(2, 3),
+    real(3), result=same)
+row(inplace.CopySlices, written(lambda a, b: a.t()[1:].copy_(b)), np_written(lambda a, b: a.T[1:].__setitem__(..., b)),
+    real(2, 3), real(2, 2), result=same)
+row(inplace.AsStrided, lambda a: inplace.AsStrided.apply(a, a[1:, ::2]._view), lambda a: a[1:, ::2], real(3, 4),
+    result=same)
+row(inplace.AddSlices, lambda g: inplace.AddSlices.apply(g, torch.zeros(3, 4)[1:, ::2]._view, (3, 4)),
+    adjoint(lambda a: a[1:, ::2], (3, 4)), real(2, 2))
 
 # -- linalg --------------------------------------------------------------------------------------------------------
 
@@ -520,21 +557,26 @@ row(linalg.Mm, torch.mm, np.matmul, real(2, 3), real(3, 4), result=numbers)
 row(linalg.Mm, torch.mm, np.matmul, real(2, 0), real(0, 4), result=numbers)
 row(linalg.Bmm, torch.bmm, np.matmul, real(2, 3, 4), real(2, 4, 2), result=numbers)
 row(linalg.Bmm, torch.matmul, np.matmul, real(2, 1, 3, 4), real(3, 4, 2), result=numbers)
-row(linalg.Addmm, lambda c, a, b: torch.addmm(c, a, b, beta=2, alpha=3), lambda c, a, b: 2 * c + 3 * a @ b, real(4), real(2, 3), real(3, 4), result=numbers)
-row(linalg.Baddbmm, torch.baddbmm, lambda c, a, b: c + a @ b, real(2, 3, 4), real(2, 3, 2), real(2, 2, 4), result=numbers)
+row(linalg.Addmm, lambda c, a, b: torch.addmm(c, a, b, beta=2, alpha=3), lambda c, a, b: 2 * c + 3 * a @ b, real(4),
+    real(2, 3), real(3, 4), result=numbers)
+row(linalg.Baddbmm, torch.baddbmm, lambda c, a, b: c + a @ b, real(2, 3, 4), real(2, 3, 2), real(2, 2, 4),
+    result=numbers)
 row(linalg.Linear, F.linear, lambda x, w, b: x @ w.T + b, real(2, 4, 3), real(5, 3), real(5))
 row(linalg.Linear, F.linear, lambda x, w: x @ w.T, real(4, 3), real(5, 3))
 
 # -- activation ----------------------------------------------------------------------------------------------------
 
 row(activation.LeakyRelu, lambda a: F.leaky_relu(a, 0.1), lambda a: np.where(a > 0, a, 0.1 * a), nonzero)
-row(activation.LeakyReluInPlace, written(lambda a: F.leaky_relu_(a, 0.1)), lambda a: np.where(a > 0, a, 0.1 * a), nonzero)
+row(activation.LeakyReluInPlace, written(lambda a: F.leaky_relu_(a, 0.1)), lambda a: np.where(a > 0, a, 0.1 * a),
+    nonzero)
 row(activation.Elu, lambda a: F.elu(a, 1.5), lambda a: np.where(a > 0, a, 1.5 * np.expm1(a)), nonzero)
 row(activation.EluInPlace, written(F.elu_), lambda a: np.where(a > 0, a, np.expm1(a)), nonzero)
 row(activation.Celu, lambda a: F.celu(a, 2.0), lambda a: np.where(a > 0, a, 2 * np.expm1(a / 2)), nonzero)
-row(activation.CeluInPlace, written(lambda a: F.celu_(a, 2.0)), lambda a: np.where(a > 0, a, 2 * np.expm1(a / 2)), nonzero)
+row(activation.CeluInPlace, written(lambda a: F.celu_(a, 2.0)), lambda a: np.where(a > 0, a, 2 * np.expm1(a / 2)),
+    nonzero)
 row(activation.Gelu, F.gelu, lambda a: a * (1 + erf(a / math.sqrt(2))) / 2, real)
-row(activation.GeluTanh, lambda a: F.gelu(a, approximate="tanh"), lambda a: a / 2 * (1 + np.tanh(math.sqrt(2 / math.pi) * (a + 0.044715 * a**3))), real)
+row(activation.GeluTanh, lambda a: F.gelu(a, approximate="tanh"),
+    lambda a: a / 2 * (1 + np.tanh(math.sqrt(2 / math.pi) * (a + 0.044715 * a**3))), real)
 row(activation.Silu, F.silu, lambda a: a * sigmoid(a), real)
 row(activation.Mish, F.mish, lambda a: a * np.tanh(np.log1p(np.exp(a))), real)
 row(activation.Softplus, lambda a: F.softplus(a, 2.0), lambda a: np.log1p(np.exp(2 * a)) / 2, real)
@@ -545,63 +587,98 @@ row(activation.Hardswish, F.hardswish, lambda a: a * np.clip(a / 6 + 0.5, 0, 1),
 row(activation.Hardshrink, F.hardshrink, lambda a: np.where(np.abs(a) > 0.5, a, 0), real)
 row(activation.Softshrink, F.softshrink, lambda a: np.sign(a) * np.maximum(np.abs(a) - 0.5, 0), real)
 row(activation.Threshold, lambda a: F.threshold(a, 0.1, 20.0), lambda a: np.where(a > 0.1, a, 20), real)
-row(activation.ThresholdInPlace, written(lambda a: F.threshold(a, 0.1, 20.0, inplace=True)), lambda a: np.where(a > 0.1, a, 20), real)
+row(activation.ThresholdInPlace, written(lambda a: F.threshold(a, 0.1, 20.0, inplace=True)),
+    lambda a: np.where(a > 0.1, a, 20), real)
 row(activation.Prelu, F.prelu, lambda a, w: np.where(a > 0, a, w[:, None] * a), nonzero(2, 3, 4), real(3))
 row(activation.Glu, F.glu, lambda a: a[:, :2] * sigmoid(a[:, 2:]), real(3, 4))
-row(activation.Dropout, lambda a, m: activation.Dropout.apply(a, m, a._data.dtype.type(2)), lambda a, m: a * m * 2, real(3, 4), mask(3, 4))
+row(activation.Dropout, lambda a, m: activation.Dropout.apply(a, m, a._data.dtype.type(2)), lambda a, m: a * m * 2,
+    real(3, 4), mask(3, 4))
 
 # -- convolution, pooling, patches -----------------------------------------------------------------------------------
 
 row(conv.Conv, lambda x, w, b: F.conv1d(x, w, b, padding=1), np_conv, real(2, 2, 5), real(3, 2, 3), real(3))
-row(conv.Conv, lambda x, w, b: F.conv2d(x, w, b, stride=2, padding=1), lambda x, w, b: np_conv(x, w, b, 2), real(2, 2, 5, 4), real(3, 2, 3, 2), real(3))
+row(conv.Conv, lambda x, w, b: F.conv2d(x, w, b, stride=2, padding=1), lambda x, w, b: np_conv(x, w, b, 2),
+    real(2, 2, 5, 4), real(3, 2, 3, 2), real(3))
 row(conv.Conv, lambda x, w: F.conv3d(x, w, padding=1), np_conv, real(1, 2, 2, 3, 2), real(2, 2, 2, 2, 2))
-row(conv.ConvInputGrad, lambda g, w: F.conv_transpose1d(g, w, stride=2, padding=1), lambda g, w: adjoint(lambda x: np_conv(x, w, None, 2), (2, 2, 5))(g), real(2, 3, 3), real(3, 2, 3))
-row(conv.ConvInputGrad, lambda g, w: F.conv_transpose2d(g, w, padding=1), lambda g, w: adjoint(lambda x: np_conv(x, w), (1, 2, 4, 3))(g), real(1, 3, 4, 3), real(3, 2, 3, 3))
-row(conv.ConvWeightGrad, lambda g, x: conv.ConvWeightGrad.apply(g, x, (3, 3), ((1, 1), (1, 1), (1, 1), 1)), lambda g, x: adjoint(lambda w: np_conv(x, w), (3, 2, 3, 3))(g), real(1, 3, 4, 3), real(1, 2, 4, 3))
+row(conv.ConvInputGrad, lambda g, w: F.conv_transpose1d(g, w, stride=2, padding=1), lambda g,
+    w: adjoint(lambda x: np_conv(x, w, None, 2), (2, 2, 5))(g), real(2, 3, 3), real(3, 2, 3))
+row(conv.ConvInputGrad, lambda g, w: F.conv_transpose2d(g, w, padding=1), lambda g,
+    w: adjoint(lambda x: np_conv(x, w), (1, 2, 4, 3))(g), real(1, 3, 4, 3), real(3, 2, 3, 3))
+row(conv.ConvWeightGrad, lambda g, x: conv.ConvWeightGrad.apply(g, x, (3, 3), ((1, 1), (1, 1), (1, 1), 1)), lambda g,
+    x: adjoint(lambda w: np_conv(x, w), (3, 2, 3, 3))(g), real(1, 3, 4, 3), real(1, 2, 4, 3))
 row(pooling.MaxPool, lambda x: F.max_pool2d(x, 2, return_indices=True), np_max_pool, distinct(2, 2, 4, 6))
 row(pooling.MaxPool3d, lambda x: F.max_pool3d(x, 2, return_indices=True), np_max_pool, distinct(1, 2, 2, 4, 2))
-row(pooling.AdaptiveMaxPool, lambda x: F.adaptive_max_pool2d(x, (2, 3), return_indices=True), np_max_pool, distinct(2, 2, 4, 6))
-row(pooling.AdaptiveMaxPool3d, lambda x: F.adaptive_max_pool3d(x, (1, 2, 1), return_indices=True), np_max_pool, distinct(1, 2, 2, 4, 2))
+row(pooling.AdaptiveMaxPool, lambda x: F.adaptive_max_pool2d(x, (2, 3), return_indices=True), np_max_pool,
+    distinct(2, 2, 4, 6))
+row(pooling.AdaptiveMaxPool3d, lambda x: F.adaptive_max_pool3d(x, (1, 2, 1), return_indices=True), np_max_pool,
+    distinct(1, 2, 2, 4, 2))
 row(pooling.AvgPool, lambda x: F.avg_pool2d(x, 2), np_avg_pool, real(2, 2, 4, 6))
 row(pooling.AvgPool3d, lambda x: F.avg_pool3d(x, 2), np_avg_pool, real(1, 2, 2, 4, 2))
-row(pooling.AvgPoolAdjoint, lambda g: pooling.AvgPoolAdjoint.apply(g, (2, 4), ((2, 2), (2, 2), (0, 0), False), (True, None)), adjoint(np_avg_pool, (2, 2, 2, 4)), real(2, 2, 1, 2))
+row(pooling.AvgPoolAdjoint,
+    lambda g: pooling.AvgPoolAdjoint.apply(g, (2, 4), ((2, 2), (2, 2), (0, 0), False), (True, None)),
+    adjoint(np_avg_pool, (2, 2, 2, 4)), real(2, 2, 1, 2))
 row(pooling.AdaptiveAvgPool, lambda x: F.adaptive_avg_pool2d(x, (2, 3)), np_avg_pool, real(2, 2, 4, 6))
 row(pooling.AdaptiveAvgPool3d, lambda x: F.adaptive_avg_pool3d(x, (1, 2, 1)), np_avg_pool, real(1, 2, 2, 4, 2))
-row(pooling.AdaptiveAvgPoolAdjoint, lambda g: pooling.AdaptiveAvgPoolAdjoint.apply(g, (2, 4), (1, 2)), adjoint(np_avg_pool, (2, 2, 2, 4)), real(2, 2, 1, 2))
-row(pooling.GatherSpatial, lambda x, i: pooling.GatherSpatial.apply(x, i, 2), np_gather_spatial, real(2, 2, 2, 3), below(6)(2, 2, 1, 4))
-row(pooling.ScatterSpatial, lambda g, i: pooling.ScatterSpatial.apply(g, i, (2, 3)), adjoint(np_gather_spatial, (2, 2, 2, 3)), real(2, 2, 1, 4), below(6)(2, 2, 1, 4))
+row(pooling.AdaptiveAvgPoolAdjoint, lambda g: pooling.AdaptiveAvgPoolAdjoint.apply(g, (2, 4), (1, 2)),
+    adjoint(np_avg_pool, (2, 2, 2, 4)), real(2, 2, 1, 2))
+row(pooling.GatherSpatial, lambda x, i: pooling.GatherSpatial.apply(x, i, 2), np_gather_spatial, real(2, 2, 2, 3),
+    below(6)(2, 2, 1, 4))
+row(pooling.ScatterSpatial, lambda g, i: pooling.ScatterSpatial.apply(g, i, (2, 3)),
+    adjoint(np_gather_spatial, (2, 2, 2, 3)), real(2, 2, 1, 4), below(6)(2, 2, 1, 4))
 row(fold.Unfold, lambda x: F.unfold(x, 3, padding=1), np_unfold, real(2, 2, 3, 4))
 row(fold.Fold, lambda c: F.fold(c, (3, 4), 3, padding=1), adjoint(np_unfold, (2, 2, 3, 4)), real(2, 18, 12))
-row(pixel_shuffle.PixelShuffle, lambda a: F.pixel_shuffle(a, 2), lambda a: a.reshape(1, 2, 2, 2, 3, 2).transpose(0, 1, 4, 2, 5, 3).reshape(1, 2, 6, 4), real(1, 8, 3, 2), result=same)
-row(pixel_shuffle.PixelUnshuffle, lambda a: F.pixel_unshuffle(a, 2), lambda a: a.reshape(1, 2, 3, 2, 2, 2).transpose(0, 1, 3, 5, 2, 4).reshape(1, 8, 3, 2), real(1, 2, 6, 4), result=same)
-row(padding.ConstantPad, lambda a: F.pad(a, (1, 2, 0, -1), value=3), lambda a: np.pad(a[:1], ((0, 0), (1, 2)), constant_values=3), real(2, 3), result=same)
+row(pixel_shuffle.PixelShuffle, lambda a: F.pixel_shuffle(a, 2),
+    lambda a: a.reshape(1, 2, 2, 2, 3, 2).transpose(0, 1, 4, 2, 5, 3).reshape(1, 2, 6, 4), real(1, 8, 3, 2),
+    result=same)
+row(pixel_shuffle.PixelUnshuffle, lambda a: F.pixel_unshuffle(a, 2),
+    lambda a: a.reshape(1, 2, 3, 2, 2, 2).transpose(0, 1, 3, 5, 2, 4).reshape(1, 8, 3, 2), real(1, 2, 6, 4),
+    result=same)
+row(padding.ConstantPad, lambda a: F.pad(a, (1, 2, 0, -1), value=3),
+    lambda a: np.pad(a[:1], ((0, 0), (1, 2)), constant_values=3), real(2, 3), result=same)
 for dims, name in ((1, "1d"), (2, "2d"), (3, "3d")):
     for mode, numpys in (("reflect", "reflect"), ("replicate", "edge")):
         operator = getattr(padding, f"{'Reflection' if mode == 'reflect' else 'Replication'}Pad{name}")
-        row(operator, lambda a, d=dims, m=mode: F.pad(a, (1, 2) * d, m), lambda a, d=dims, m=numpys: np.pad(a, [(0, 0)] * 2 + [(1, 2)] * d, m), real(1, 2, *(3,) * dims))
-row(padding.CircularPad, lambda a: F.pad(a, (1, 2), "circular"), lambda a: np.pad(a, ((0, 0), (0, 0), (1, 2)), "wrap"), real(1, 2, 3))
-row(padding.BorderFold, lambda g: padding.BorderFold.apply(g, (1, 1, 4), [(0, 0), (0, 0), (1, 2)], padding._reflected, padding.ReflectionPad1d), adjoint(lambda a: np.pad(a, ((0, 0), (0, 0), (1, 2)), "reflect"), (1, 1, 4)), real(1, 1, 7))
+        row(operator, lambda a, d=dims, m=mode: F.pad(a, (1, 2) * d, m), lambda a, d=dims,
+            m=numpys: np.pad(a, [(0, 0)] * 2 + [(1, 2)] * d, m), real(1, 2, *(3,) * dims))
+row(padding.CircularPad, lambda a: F.pad(a, (1, 2), "circular"), lambda a: np.pad(a, ((0, 0), (0, 0), (1, 2)), "wrap"),
+    real(1, 2, 3))
+row(padding.BorderFold,
+    lambda g: padding.BorderFold.apply(g, (1, 1, 4), [(0, 0), (0, 0), (1, 2)], padding._reflected, padding.ReflectionPad1d), adjoint(lambda a: np.pad(a, ((0, 0), (0, 0), (1, 2)), "reflect"), (1, 1, 4)), real(1, 1, 7))
 row(embedding.Embedding, lambda w, i: F.embedding(i, w), lambda w, i: w[i], real(4, 3), below(4)(2, 3))
-row(embedding.EmbeddingGrad, lambda g, i: embedding.EmbeddingGrad.apply(g, i, 4, -1, False), adjoint(lambda w, i: w[i], (4, 3)), real(5, 3), below(4)(5))
+row(embedding.EmbeddingGrad, lambda g, i: embedding.EmbeddingGrad.apply(g, i, 4, -1, False),
+    adjoint(lambda w, i: w[i], (4, 3)), real(5, 3), below(4)(5))
 
 # -- normalization and losses ----------------------------------------------------------------------------------------
 
-row(batch_norm.BatchNorm, lambda x, w, b: F.batch_norm(x, None, None, w, b, True), np_batch_norm, real(3, 2, 4), real(2), real(2))
-row(batch_norm.BatchNorm, lambda x, w, b: F.batch_norm(x, None, None, w, b, True), np_batch_norm, real(5, 3), real(3), real(3))
+row(batch_norm.BatchNorm, lambda x, w, b: F.batch_norm(x, None, None, w, b, True), np_batch_norm, real(3, 2, 4),
+    real(2), real(2))
+row(batch_norm.BatchNorm, lambda x, w, b: F.batch_norm(x, None, None, w, b, True), np_batch_norm, real(5, 3), real(3),
+    real(3))
 row(batch_norm.BatchNormBackward, batch_norm_backward, np_batch_norm_backward, real(3, 2, 4), real(3, 2, 4), real(2))
-row(batch_norm.FixedBatchNorm, lambda x, w, b: F.batch_norm(x, torch.zeros(2).to(x.dtype), torch.ones(2).to(x.dtype) * 2, w, b), lambda x, w, b: np_batch_norm(x, w, b, np.zeros(2), np.full(2, 2.0)), real(3, 2, 4), real(2), real(2))
+row(batch_norm.FixedBatchNorm, lambda x, w,
+    b: F.batch_norm(x, torch.zeros(2).to(x.dtype), torch.ones(2).to(x.dtype) * 2, w, b), lambda x, w,
+    b: np_batch_norm(x, w, b, np.zeros(2), np.full(2, 2.0)), real(3, 2, 4), real(2), real(2))
 row(loss.CrossEntropy, F.cross_entropy, np_cross_entropy, real(4, 3), below(3)(4))
 row(loss.CrossEntropy2d, F.cross_entropy, np_cross_entropy, real(2, 3, 2, 2), below(3)(2, 2, 2))
 row(loss.CrossEntropyGrad, cross_entropy_grad, np_cross_entropy_grad, real(4, 3), real(4), below(3)(4))
-row(loss.SoftCrossEntropy, F.cross_entropy, lambda x, q: -(q * np.log(softmax(x, 1))).sum(1).mean(), real(4, 3), probability(4, 3))
-row(loss.SmoothedCrossEntropy, lambda x, t: F.cross_entropy(x, t, label_smoothing=0.3), lambda x, t: 0.7 * np_cross_entropy(x, t) - 0.3 * np.log(softmax(x, 1)).mean(), real(4, 3), below(3)(4))
-row(loss.SoftCrossEntropyGrad, soft_cross_entropy_grad, lambda x, g, q: g[:, None] * (softmax(x, 1) * q.sum(1, keepdims=True) - q), real(4, 3), real(4), probability(4, 3))
+row(loss.SoftCrossEntropy, F.cross_entropy, lambda x, q: -(q * np.log(softmax(x, 1))).sum(1).mean(), real(4, 3),
+    probability(4, 3))
+row(loss.SmoothedCrossEntropy, lambda x, t: F.cross_entropy(x, t, label_smoothing=0.3), lambda x,
+    t: 0.7 * np_cross_entropy(x, t) - 0.3 * np.log(softmax(x, 1)).mean(), real(4, 3), below(3)(4))
+row(loss.SoftCrossEntropyGrad, soft_cross_entropy_grad, lambda x, g,
+    q: g[:, None] * (softmax(x, 1) * q.sum(1, keepdims=True) - q), real(4, 3), real(4), probability(4, 3))
 row(loss.NllLoss, F.nll_loss, lambda x, t: -x[np.arange(4), t].mean(), real(4, 3), below(3)(4))
-row(loss.NllLoss2d, lambda x, t: F.nll_loss(x, t, reduction="sum"), lambda x, t: -np.take_along_axis(x, t[:, None], 1).sum(), real(2, 3, 2, 2), below(3)(2, 2, 2))
-row(loss.NllLossGrad, lambda g, t: loss.NllLossGrad.apply(g, t, 1, (4, 3), False), lambda g, t: -g[:, None] * np.eye(3)[t], real(4), below(3)(4))
+row(loss.NllLoss2d, lambda x, t: F.nll_loss(x, t, reduction="sum"), lambda x,
+    t: -np.take_along_axis(x, t[:, None], 1).sum(), real(2, 3, 2, 2), below(3)(2, 2, 2))
+row(loss.NllLossGrad, lambda g, t: loss.NllLossGrad.apply(g, t, 1, (4, 3), False), lambda g,
+    t: -g[:, None] * np.eye(3)[t], real(4), below(3)(4))
 row(loss.MseLoss, F.mse_loss, lambda a, b: ((a - b) ** 2).mean(), real(2, 3), real(2, 3))
 row(loss.MseLoss, lambda a, b: F.mse_loss(a, b, reduction="none"), lambda a, b: (a - b) ** 2, real(2, 3), real(2, 3))
-row(loss.HuberLoss, lambda a, b: F.huber_loss(a, b, delta=0.7), lambda a, b: np_huber(a, b, 0.7), real(2, 3), real(2, 3))
-row(loss.SmoothL1Loss, lambda a, b: F.smooth_l1_loss(a, b, beta=0.7), lambda a, b: np_huber(a, b, 0.7) / 0.7, real(2, 3), real(2, 3))
-row(loss.BinaryCrossEntropy, F.binary_cross_entropy, lambda x, t: -(t * np.log(x) + (1 - t) * np.log(1 - x)).mean(), probability(2, 3), probability(2, 3))
-row(loss.BinaryCrossEntropyWithLogits, F.binary_cross_entropy_with_logits, lambda x, t: -(t * np.log(sigmoid(x)) + (1 - t) * np.log(sigmoid(-x))).mean(), real(2, 3), probability(2, 3))
+row(loss.HuberLoss, lambda a, b: F.huber_loss(a, b, delta=0.7), lambda a, b: np_huber(a, b, 0.7), real(2, 3),
+    real(2, 3))
+row(loss.SmoothL1Loss, lambda a, b: F.smooth_l1_loss(a, b, beta=0.7), lambda a, b: np_huber(a, b, 0.7) / 0.7,
+    real(2, 3), real(2, 3))
+row(loss.BinaryCrossEntropy, F.binary_cross_entropy, lambda x, t: -(t * np.log(x) + (1 - t) * np.log(1 - x)).mean(),
+    probability(2, 3), probability(2, 3))
+row(loss.BinaryCrossEntropyWithLogits, F.binary_cross_entropy_with_logits, lambda x,
+    t: -(t * np.log(sigmoid(x)) + (1 - t) * np.log(sigmoid(-x))).mean(), real(2, 3), probability(2, 3))
