@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from minitorch_bn import random
 from minitorch_bn.autograd import views
 from minitorch_bn.autograd.grad_mode import no_grad
@@ -19,7 +17,6 @@ from minitorch_bn.ops._common import (
     is_number,
     not_implemented,
     operands,
-    python_number,
     require_tensor,
     result_type,
 )

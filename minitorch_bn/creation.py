@@ -150,7 +150,7 @@ def as_tensor(data: Any, dtype: DType | None = None, device: Any = None) -> Any:
     """``data`` as a tensor, without a copy where that is possible."""
     check_device(device)
     if isinstance(data, Variable):
-        return data if dtype is None else data.to(dtype)  # type: ignore[attr-defined]
+        return data if dtype is None else data.to(dtype)
     if isinstance(data, np.ndarray) and (dtype is None or data.dtype == dtype.numpy):
         return from_numpy(data)
     return tensor(data, dtype=dtype)
@@ -161,14 +161,16 @@ def asarray(
 ) -> Any:
     """``obj`` as a tensor; ``copy`` True forces a copy, False forbids one."""
     result = tensor(obj, dtype=dtype) if copy else as_tensor(obj, dtype, device)
-    if copy is False and (isinstance(obj, Variable) or isinstance(obj, np.ndarray)):
+    if copy is False and isinstance(obj, (Variable, np.ndarray)):
         source = obj._data if isinstance(obj, Variable) else obj
         if not np.may_share_memory(result._data, source):
             raise ValueError("can't alias tensor with dtype given without a copy")
     return result.requires_grad_() if requires_grad else result
 
 
-def zeros(*size: Any, out: Any = None, dtype: Any = None, device: Any = None, requires_grad: bool = False, **_: Any) -> Any:
+def zeros(
+    *size: Any, out: Any = None, dtype: Any = None, device: Any = None, requires_grad: bool = False, **_: Any
+) -> Any:
     """A tensor of zeros.
 
     >>> import minitorch_bn as torch
@@ -179,12 +181,16 @@ def zeros(*size: Any, out: Any = None, dtype: Any = None, device: Any = None, re
     return _finish(np.zeros(_checked_size("zeros", size), _np_dtype(dtype)), requires_grad, device)
 
 
-def ones(*size: Any, out: Any = None, dtype: Any = None, device: Any = None, requires_grad: bool = False, **_: Any) -> Any:
+def ones(
+    *size: Any, out: Any = None, dtype: Any = None, device: Any = None, requires_grad: bool = False, **_: Any
+) -> Any:
     """A tensor of ones."""
     return _finish(np.ones(_checked_size("ones", size), _np_dtype(dtype)), requires_grad, device)
 
 
-def empty(*size: Any, out: Any = None, dtype: Any = None, device: Any = None, requires_grad: bool = False, **_: Any) -> Any:
+def empty(
+    *size: Any, out: Any = None, dtype: Any = None, device: Any = None, requires_grad: bool = False, **_: Any
+) -> Any:
     """A tensor whose elements are not set."""
     return _finish(np.empty(_checked_size("empty", size), _np_dtype(dtype)), requires_grad, device)
 
@@ -193,8 +199,12 @@ def _checked_size(name: str, size: tuple) -> tuple[int, ...]:
     try:
         shape = size_argument(size)
     except (TypeError, AttributeError):
-        wrong = size[0] if len(size) == 1 and not isinstance(size[0], (tuple, list)) else next(
-            s for s in (size[0] if isinstance(size[0], (tuple, list)) else size) if not hasattr(s, "__index__")
+        wrong = (
+            size[0]
+            if len(size) == 1 and not isinstance(size[0], (tuple, list))
+            else next(
+                s for s in (size[0] if isinstance(size[0], (tuple, list)) else size) if not hasattr(s, "__index__")
+            )
         )
         raise TypeError(
             f"{name}(): argument 'size' (position 1) must be tuple of ints, not {type(wrong).__name__}"
@@ -205,9 +215,11 @@ def _checked_size(name: str, size: tuple) -> tuple[int, ...]:
     return shape
 
 
-def full(size: Any, fill_value: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False, **_: Any) -> Any:
+def full(
+    size: Any, fill_value: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False, **_: Any
+) -> Any:
     """A tensor filled with one value, whose kind decides the dtype."""
-    value = fill_value.item() if isinstance(fill_value, Variable) else fill_value  # type: ignore[attr-defined]
+    value = fill_value.item() if isinstance(fill_value, Variable) else fill_value
     np_dtype = dtypes.number_dtype(value).numpy if dtype is None else _np_dtype(dtype)
     return _finish(np.full(_checked_size("full", (size,)), value, np_dtype), requires_grad, device)
 
@@ -219,7 +231,9 @@ def arange(*bounds: Any, dtype: Any = None, device: Any = None, requires_grad: b
     >>> torch.arange(1, 2, 0.25)
     tensor([1.0000, 1.2500, 1.5000, 1.7500])
     """
-    start, end, step = 0, None, 1
+    start: Any = 0
+    end: Any = None
+    step: Any = 1
     if len(bounds) == 1:
         end = bounds[0]
     elif len(bounds) >= 2:
@@ -257,11 +271,16 @@ def linspace(
     step = kind((end - start) / (steps - 1)) if steps > 1 else kind(0)
     i = np.arange(steps)
     up, down = kind(start) + step * i.astype(kind), kind(end) - step * (steps - 1 - i).astype(kind)
-    return _finish(np.where(i < steps // 2, up, down).astype(np_dtype) if steps != 1 else np.full(1, start, np_dtype),
-                   requires_grad, device)
+    return _finish(
+        np.where(i < steps // 2, up, down).astype(np_dtype) if steps != 1 else np.full(1, start, np_dtype),
+        requires_grad,
+        device,
+    )
 
 
-def eye(n: int, m: int | None = None, *, dtype: Any = None, device: Any = None, requires_grad: bool = False, **_: Any) -> Any:
+def eye(
+    n: int, m: int | None = None, *, dtype: Any = None, device: Any = None, requires_grad: bool = False, **_: Any
+) -> Any:
     """Ones on the diagonal, zeros elsewhere."""
     return _finish(np.eye(n, m, dtype=_np_dtype(dtype)), requires_grad, device)
 
@@ -285,7 +304,9 @@ def empty_like(input: Any, *, dtype: Any = None, device: Any = None, requires_gr
     return _finish(np.empty_like(input._data, _like_dtype(input, dtype)), requires_grad, device)
 
 
-def full_like(input: Any, fill_value: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False, **_: Any) -> Any:
+def full_like(
+    input: Any, fill_value: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False, **_: Any
+) -> Any:
     """The input's shape and dtype, filled with one value."""
     return _finish(np.full_like(input._data, fill_value, _like_dtype(input, dtype)), requires_grad, device)
 
@@ -293,27 +314,44 @@ def full_like(input: Any, fill_value: Any, *, dtype: Any = None, device: Any = N
 # -- methods x.new_*(...): the dtype of x unless another is given --------------------------------------------------
 
 
-def new_zeros(input: Any, *size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False, **_: Any) -> Any:
+def new_zeros(
+    input: Any, *size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False, **_: Any
+) -> Any:
     """Zeros of the input's dtype."""
     return zeros(*size, dtype=dtype or input.dtype, device=device, requires_grad=requires_grad)
 
 
-def new_ones(input: Any, *size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False, **_: Any) -> Any:
+def new_ones(
+    input: Any, *size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False, **_: Any
+) -> Any:
     """Ones of the input's dtype."""
     return ones(*size, dtype=dtype or input.dtype, device=device, requires_grad=requires_grad)
 
 
-def new_empty(input: Any, *size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False, **_: Any) -> Any:
+def new_empty(
+    input: Any, *size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False, **_: Any
+) -> Any:
     """An unset tensor of the input's dtype."""
     return empty(*size, dtype=dtype or input.dtype, device=device, requires_grad=requires_grad)
 
 
-def new_full(input: Any, size: Any, fill_value: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False, **_: Any) -> Any:
+def new_full(
+    input: Any,
+    size: Any,
+    fill_value: Any,
+    *,
+    dtype: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+    **_: Any,
+) -> Any:
     """A tensor of the input's dtype filled with one value."""
     return full(size, fill_value, dtype=dtype or input.dtype, device=device, requires_grad=requires_grad)
 
 
-def new_tensor(input: Any, data: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False, **_: Any) -> Any:
+def new_tensor(
+    input: Any, data: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False, **_: Any
+) -> Any:
     """A tensor of the input's dtype with a copy of ``data``."""
     return tensor(data, dtype=dtype or input.dtype, device=device, requires_grad=requires_grad)
 
@@ -321,13 +359,27 @@ def new_tensor(input: Any, data: Any, *, dtype: Any = None, device: Any = None, 
 # -- random: PyTorch's numbers for the same seed -------------------------------------------------------------------
 
 
-def rand(*size: Any, generator: Generator | None = None, dtype: Any = None, device: Any = None, requires_grad: bool = False, **_: Any) -> Any:
+def rand(
+    *size: Any,
+    generator: Generator | None = None,
+    dtype: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+    **_: Any,
+) -> Any:
     """Uniform numbers in [0, 1)."""
     out = np.empty(_checked_size("rand", size), _np_dtype(dtype))
     return _finish(random.uniform_(out, 0.0, 1.0, generator), requires_grad, device)
 
 
-def randn(*size: Any, generator: Generator | None = None, dtype: Any = None, device: Any = None, requires_grad: bool = False, **_: Any) -> Any:
+def randn(
+    *size: Any,
+    generator: Generator | None = None,
+    dtype: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+    **_: Any,
+) -> Any:
     """Normal numbers with mean 0 and variance 1.
 
     >>> import minitorch_bn as torch
@@ -339,7 +391,14 @@ def randn(*size: Any, generator: Generator | None = None, dtype: Any = None, dev
     return _finish(random.normal_(out, 0.0, 1.0, generator), requires_grad, device)
 
 
-def randint(*bounds_and_size: Any, generator: Generator | None = None, dtype: Any = None, device: Any = None, requires_grad: bool = False, **named: Any) -> Any:
+def randint(
+    *bounds_and_size: Any,
+    generator: Generator | None = None,
+    dtype: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+    **named: Any,
+) -> Any:
     """randint(high, size) or randint(low, high, size): whole numbers in [low, high)."""
     values = list(bounds_and_size)
     size = named["size"] if "size" in named else values.pop()
@@ -354,25 +413,57 @@ def randint(*bounds_and_size: Any, generator: Generator | None = None, dtype: An
     return _finish(random.random_(out, low, high, generator), requires_grad, device)
 
 
-def randperm(n: int, *, generator: Generator | None = None, dtype: Any = None, device: Any = None, requires_grad: bool = False, **_: Any) -> Any:
+def randperm(
+    n: int,
+    *,
+    generator: Generator | None = None,
+    dtype: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+    **_: Any,
+) -> Any:
     """The numbers 0 to n-1 in random order."""
     np_dtype = np.dtype(np.int64) if dtype is None else _np_dtype(dtype)
     return _finish(random.randperm(n, generator).astype(np_dtype), requires_grad, device)
 
 
-def rand_like(input: Any, *, generator: Generator | None = None, dtype: Any = None, device: Any = None, requires_grad: bool = False, **_: Any) -> Any:
+def rand_like(
+    input: Any,
+    *,
+    generator: Generator | None = None,
+    dtype: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+    **_: Any,
+) -> Any:
     """Uniform numbers in [0, 1), in the input's shape and dtype."""
     out = np.empty_like(input._data, _like_dtype(input, dtype))
     return _finish(random.uniform_(out, 0.0, 1.0, generator), requires_grad, device)
 
 
-def randn_like(input: Any, *, generator: Generator | None = None, dtype: Any = None, device: Any = None, requires_grad: bool = False, **_: Any) -> Any:
+def randn_like(
+    input: Any,
+    *,
+    generator: Generator | None = None,
+    dtype: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+    **_: Any,
+) -> Any:
     """Standard normal numbers, in the input's shape and dtype."""
     out = np.empty_like(input._data, _like_dtype(input, dtype))
     return _finish(random.normal_(out, 0.0, 1.0, generator), requires_grad, device)
 
 
-def randint_like(input: Any, *bounds: int, dtype: Any = None, device: Any = None, requires_grad: bool = False, generator: Generator | None = None, **_: Any) -> Any:
+def randint_like(
+    input: Any,
+    *bounds: int,
+    dtype: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+    generator: Generator | None = None,
+    **_: Any,
+) -> Any:
     """randint_like(input, high) or (input, low, high): whole numbers in the input's shape and dtype."""
     low, high = (0, bounds[0]) if len(bounds) == 1 else bounds
     out = np.empty_like(input._data, _like_dtype(input, dtype))
@@ -390,7 +481,17 @@ def multinomial(input: Any, num_samples: int, replacement: bool = False, *, gene
     return wrap(random.multinomial(input._data, num_samples, replacement, generator))
 
 
-def normal(mean: Any, std: Any = 1.0, size: Any = None, *, generator: Generator | None = None, dtype: Any = None, device: Any = None, requires_grad: bool = False, **_: Any) -> Any:
+def normal(
+    mean: Any,
+    std: Any = 1.0,
+    size: Any = None,
+    *,
+    generator: Generator | None = None,
+    dtype: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+    **_: Any,
+) -> Any:
     """Normal numbers; mean and std are numbers (then ``size`` is needed) or tensors that broadcast."""
     if size is not None:
         out = np.empty(_checked_size("normal", (size,)), _np_dtype(dtype))

@@ -285,8 +285,8 @@ def np_batch_norm_backward(g, x, w, eps=1e-5):
 
 def batch_norm_backward(g, x, w):
     statistics = batch_norm.Statistics()
-    batch_norm.BatchNorm.apply(x, w, None, 1e-5, statistics)
-    return batch_norm.BatchNormBackward.apply(g, x, w, 1e-5, statistics)
+    batch_norm.BatchNorm.apply(x, w, None, None, 1e-5, statistics)
+    return batch_norm.BatchNormBackward.apply(g, x, w, None, 1e-5, statistics)
 
 
 def np_cross_entropy(x, t):
@@ -314,6 +314,7 @@ def np_huber(a, b, delta):
     return np.where(d <= delta, d * d / 2, delta * (d - delta / 2)).mean()
 
 
+# A row is a line or two, which the formatter would make six.
 # fmt: off
 # -- arithmetic ----------------------------------------------------------------------------------------------------
 
@@ -642,8 +643,10 @@ for dims, name in ((1, "1d"), (2, "2d"), (3, "3d")):
             m=numpys: np.pad(a, [(0, 0)] * 2 + [(1, 2)] * d, m), real(1, 2, *(3,) * dims))
 row(padding.CircularPad, lambda a: F.pad(a, (1, 2), "circular"), lambda a: np.pad(a, ((0, 0), (0, 0), (1, 2)), "wrap"),
     real(1, 2, 3))
+REFLECTED = [(0, 0), (0, 0), (1, 2)]
 row(padding.BorderFold,
-    lambda g: padding.BorderFold.apply(g, (1, 1, 4), [(0, 0), (0, 0), (1, 2)], padding._reflected, padding.ReflectionPad1d), adjoint(lambda a: np.pad(a, ((0, 0), (0, 0), (1, 2)), "reflect"), (1, 1, 4)), real(1, 1, 7))
+    lambda g: padding.BorderFold.apply(g, (1, 1, 4), REFLECTED, padding._reflected, padding.ReflectionPad1d),
+    adjoint(lambda a: np.pad(a, REFLECTED, "reflect"), (1, 1, 4)), real(1, 1, 7))
 row(embedding.Embedding, lambda w, i: F.embedding(i, w), lambda w, i: w[i], real(4, 3), below(4)(2, 3))
 row(embedding.EmbeddingGrad, lambda g, i: embedding.EmbeddingGrad.apply(g, i, 4, -1, False),
     adjoint(lambda w, i: w[i], (4, 3)), real(5, 3), below(4)(5))

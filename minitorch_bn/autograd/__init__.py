@@ -1,6 +1,8 @@
 """Reverse-mode automatic differentiation: the tape, its nodes, and the backward pass."""
 
+from minitorch_bn.autograd import graph
 from minitorch_bn.autograd import inplace as _inplace  # noqa: F401 - completes the in-place machinery
+from minitorch_bn.autograd.anomaly_mode import detect_anomaly, set_detect_anomaly
 from minitorch_bn.autograd.engine import backward, grad
 from minitorch_bn.autograd.function import Function
 from minitorch_bn.autograd.grad_mode import (
@@ -17,11 +19,14 @@ __all__ = [
     "Function",
     "Variable",
     "backward",
+    "detect_anomaly",
     "enable_grad",
     "grad",
+    "graph",
     "inference_mode",
     "is_grad_enabled",
     "is_inference_mode_enabled",
     "no_grad",
+    "set_detect_anomaly",
     "set_grad_enabled",
 ]

@@ -21,19 +21,33 @@ from minitorch_bn.autograd.node import AccumulateGrad, Node, accumulate, gradien
 from minitorch_bn.autograd.variable import Variable, wrap
 from minitorch_bn.dtypes import from_numpy_dtype
 
+_watch: Any = None  # in anomaly mode: wraps the way a node is run
+
+
+def set_watch(watch: Any) -> None:
+    """What looks over the engine's shoulder; None for nobody."""
+    global _watch
+    _watch = watch
+
+
 def run_backward(
     roots: list[tuple[Node, int]],
     grads: list[Any],
     retain_graph: bool,
     create_graph: bool,
     captures: dict[tuple[Node, int], Any] | None = None,
+    stop_there: bool = False,
 ) -> None:
     """Sends ``grads`` from ``roots`` down the graph.
 
     ``captures``, if given, maps (node, output_nr) to None: the gradients that arrive there are put in, and only nodes
-    on the way to one of them run. Without it, every leaf accumulates into its ``.grad``.
+    on the way to one of them run. Without it, every leaf accumulates into its ``.grad``. With ``stop_there`` what lies
+    beyond those nodes is left alone, even where it leads to another of them.
     """
-    runs = None if captures is None else _nodes_towards([node for node, _ in roots], {n for n, _ in captures})
+    runs = None
+    if captures is not None:
+        runs = _nodes_towards([node for node, _ in roots], {node for node, _ in captures}, stop_there)
+    run = _run if _watch is None else _watch(_run)
     waiting: dict[int, tuple[Node, list]] = {}  # sequence number -> node, gradients of its outputs so far
     heap: list[int] = []
 
@@ -65,7 +79,7 @@ def run_backward(
                 _capture(node, node_grads, captures)
                 if not runs[node]:  # type: ignore[index]
                     continue
-            for edge, grad in zip(node.edges, _run(node, node_grads)):
+            for edge, grad in zip(node.edges, run(node, node_grads)):
                 if edge is not None and grad is not None:
                     send(edge[0], edge[1], grad)
             if not retain_graph:
@@ -114,7 +128,7 @@ def _zeros(shape: tuple[int, ...], dtype: np.dtype) -> Any:
     return wrap(np.zeros(shape, dtype))
 
 
-def _nodes_towards(roots: list[Node], targets: set[Node]) -> dict[Node, bool]:
+def _nodes_towards(roots: list[Node], targets: set[Node], stop_there: bool) -> dict[Node, bool]:
     """Every node from which a target can be reached, and whether it has to run (a target at the end does not)."""
     reachable: dict[int, Node] = {}
     stack = list(roots)
@@ -122,10 +136,13 @@ def _nodes_towards(roots: list[Node], targets: set[Node]) -> dict[Node, bool]:
         node = stack.pop()
         if node.sequence_nr not in reachable:
             reachable[node.sequence_nr] = node
+            if stop_there and node in targets:
+                continue
             stack.extend(edge[0] for edge in node.edges if edge is not None)
     runs: dict[Node, bool] = {}
     for _, node in sorted(reachable.items()):  # oldest first: what a node points at is decided before the node is
-        leads_on = any(edge is not None and edge[0] in runs for edge in node.edges)
+        ends = stop_there and node in targets
+        leads_on = not ends and any(edge is not None and edge[0] in runs for edge in node.edges)
         if leads_on or node in targets:
             runs[node] = leads_on
     return runs

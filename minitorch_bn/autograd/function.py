@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from minitorch_bn.autograd import views
 from minitorch_bn.autograd.grad_mode import mode, no_grad
-from minitorch_bn.autograd.node import Node, _new, _next_sequence_number, gradient_edge
+from minitorch_bn.autograd.node import Node, _new, _next_sequence_number, gradient_edge, trace
 from minitorch_bn.autograd.variable import Variable, wrap
 
 if TYPE_CHECKING:
@@ -209,7 +209,7 @@ def _own_output(ctx: FunctionCtx, out: Any, args: tuple) -> Any:
     if not isinstance(out, Variable) or not any(out is a for a in args) or any(out is d for d in ctx._dirty):
         return out
     alias = wrap(out._data.view())
-    views.link(alias, out, (), "function")
+    views.link(alias, out, None, "function")
     return alias
 
 
@@ -230,6 +230,7 @@ def _note_changed(ctx: FunctionCtx, outputs: tuple) -> None:
 def _record(ctx: FunctionCtx, args: tuple, outputs: tuple) -> None:
     """Makes the call the node its differentiable outputs come from."""
     ctx.sequence_nr = _next_sequence_number()
+    trace(ctx)
     metadata = []
     for output_nr, out in enumerate(outputs):
         if not isinstance(out, Variable):

@@ -22,6 +22,8 @@ class _Mode(threading.local):
 
     grad = True
     inference = False
+    frozen_statistics = False  # while a checkpoint computes again: running estimates have seen this batch already
+    mapped: tuple[frozenset[int], ...] = ()  # for each vmap around: the version counters of what it takes slices of
 
     def __init__(self) -> None:
         context = contextvars.Context()

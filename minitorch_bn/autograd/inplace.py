@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from minitorch_bn.autograd.node import Node, Operator, _new, _next_sequence_number, gradient_edge
+from minitorch_bn.autograd.node import Node, Operator, _new, _next_sequence_number, gradient_edge, trace
 from minitorch_bn.autograd.variable import wrap
 from minitorch_bn.autograd.views import View, move, set_operators
 
@@ -80,6 +80,7 @@ def _rebase_view(target: Any, node: Node) -> None:
     ctx.edges = [gradient_edge(base) if base._requires_grad else None, (node, 0)]
     ctx.metadata = [(base._data.shape, base._data.dtype)]
     ctx.sequence_nr = _next_sequence_number()
+    trace(ctx)
     move(base, ctx, 0)
 
 

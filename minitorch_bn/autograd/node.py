@@ -25,6 +25,20 @@ if TYPE_CHECKING:
 
 _next_sequence_number = itertools.count().__next__
 _new = object.__new__
+_trace: Any = None  # in anomaly mode: notes which forward line a node comes from
+
+
+def set_trace(trace: Any) -> None:
+    """What is called with every new node; None for nothing."""
+    global _trace
+    _trace = trace
+
+
+def trace(node: Node) -> None:
+    """Reports a new node, if anybody wants to know."""
+    if _trace is not None:
+        _trace(node)
+
 
 _FREED = (
     "Trying to backward through the graph a second time (or directly access saved tensors after they have already "
@@ -336,6 +350,8 @@ class Operator(Node):
     def _record(ctx, outputs: tuple) -> None:
         """Makes this call the node that its outputs come from."""
         ctx.sequence_nr = _next_sequence_number()
+        if _trace is not None:
+            _trace(ctx)
         metadata = []
         for output_nr, output in enumerate(outputs):
             data = output._data

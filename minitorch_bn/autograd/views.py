@@ -42,11 +42,14 @@ _REASONS = {
 
 
 class View:
-    """How a tensor came out of its base: ``steps`` are the (operator, options, output) to replay on the base."""
+    """How a tensor came out of its base: ``steps`` is ``(steps before, (operator, options, output))``, None at the base.
+
+    Views of views share the steps before, so that a long chain of them stays cheap.
+    """
 
     __slots__ = ("base", "forbidden", "steps", "version")
 
-    def __init__(self, base: Any, steps: tuple, version: int, forbidden: str | None) -> None:
+    def __init__(self, base: Any, steps: tuple | None, version: int, forbidden: str | None) -> None:
         self.base = base
         self.steps = steps
         self.version = version
@@ -54,7 +57,11 @@ class View:
 
     def replay(self, tensor: Any) -> Any:
         """The same view of another tensor of the base's shape."""
-        for operator, options, output_nr in self.steps:
+        steps, to_go = self.steps, []
+        while steps is not None:
+            steps, step = steps
+            to_go.append(step)
+        for operator, options, output_nr in reversed(to_go):
             result = operator.apply(tensor, *options)
             tensor = result[output_nr] if type(result) is tuple else result
         return tensor
@@ -71,15 +78,18 @@ def attach(ctx: Node, args: tuple, outputs: tuple) -> None:
     for output_nr, output in enumerate(outputs):
         if output._data.size and not np.may_share_memory(output._data, source._data):
             continue  # reshape of a layout that cannot be viewed made a copy
-        link(output, source, ((type(ctx), options, output_nr),), forbidden)
+        link(output, source, (type(ctx), options, output_nr), forbidden)
 
 
-def link(output: Any, source: Any, steps: tuple, forbidden: str | None) -> None:
-    """Makes ``output`` a view of ``source``'s base, ``steps`` further on."""
+def link(output: Any, source: Any, step: tuple | None, forbidden: str | None) -> None:
+    """Makes ``output`` a view of ``source``'s base, one step further on (None: of all of ``source``)."""
     output._version_counter = source._version_counter
-    before, base = source._view, source
-    if before is not None:
-        base, steps, forbidden = before.base, before.steps + steps, forbidden or before.forbidden
+    base, steps = source, None
+    if source._view is not None:
+        base, steps = source._view.base, source._view.steps
+        forbidden = forbidden or source._view.forbidden
+    if step is not None:
+        steps = (steps, step)
     output._view = View(base, steps, source._version_counter[0], forbidden)
 
 

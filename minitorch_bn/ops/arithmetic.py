@@ -41,8 +41,7 @@ class Sub(Operator):
         return np.subtract(a, b)
 
     def backward(ctx, g):
-        need_a, need_b = ctx.needs_input_grad
-        return g, -g if need_b else None
+        return g, -g if ctx.needs_input_grad[1] else None
 
 
 class Rsub(Sub, name="RsubBackward1"):
@@ -585,7 +584,8 @@ def lerp(input: Any, end: Any, weight: Any) -> Any:
 def lerp_arguments(input: Any, end: Any, weight: Any) -> tuple:
     """The operator for this kind of weight, and the weight; all arguments are checked."""
     if not isinstance(input, Variable) or not isinstance(end, Variable):
-        raise invalid_arguments("lerp", input, end, weight, expected="(Tensor input, Tensor end, Tensor or Number weight)")
+        expected = "(Tensor input, Tensor end, Tensor or Number weight)"
+        raise invalid_arguments("lerp", input, end, weight, expected=expected)
     dtype = input.dtype
     if end.dtype is not dtype:
         raise RuntimeError(f"expected dtype {c_name(dtype)} for `end` but got dtype {c_name(end.dtype)}")

@@ -399,7 +399,8 @@ class ClampTensor(Operator, name="ClampBackward0"):
         return _clamp(a, low, high)
 
     def backward(ctx, g):
-        a, low, high = (None if t is None else t._data for t in ctx.saved_tensors)
+        arrays: list[Any] = [None if t is None else t._data for t in ctx.saved_tensors]
+        a, low, high = arrays
         _, need_low, need_high = ctx.needs_input_grad
         dlow = dhigh = None
         if need_low:  # where the limits cross, the upper one is the result
@@ -493,8 +494,8 @@ class Sign(Stepwise):
         return a.copy() if a.dtype.kind == "b" else (a > 0).astype(a.dtype) - (a < 0).astype(a.dtype)
 
 
-class RoundDecimals(Stepwise, name="RoundBackward1"):
-    """the nearest multiple of 10^-decimals"""
+class RoundDecimals(Operator, name="RoundBackward1"):
+    """the nearest multiple of 10^-decimals;  flat between jumps: the derivative is 0"""
 
     options = 1
 
@@ -502,6 +503,9 @@ class RoundDecimals(Stepwise, name="RoundBackward1"):
         scale = accumulator(a).type(10.0 ** np.abs(decimals))
         out = np.rint(a * scale) / scale if decimals > 0 else np.rint(a / scale) * scale
         return out.astype(a.dtype)
+
+    def backward(ctx, g):
+        return g.new_zeros(g.shape)
 
 
 class Frac(Operator):
@@ -775,7 +779,8 @@ def where(condition: Any, input: Any = None, other: Any = None) -> Any:
         condition = condition.to(dtypes.bool)
     if condition.dtype is not dtypes.bool:
         raise RuntimeError(
-            f"where expected condition to be a boolean tensor, but got a tensor with dtype {condition.dtype.legacy_name}"
+            "where expected condition to be a boolean tensor, but got a tensor with dtype "
+            f"{condition.dtype.legacy_name}"
         )
     a, b = promoted(input, other)
     return Where.apply(condition, a, b)
@@ -790,9 +795,7 @@ def masked_fill(input: Any, mask: Any, value: Any) -> Any:
 def masked_fill_arguments(input: Any, mask: Any, value: Any) -> tuple:
     """The operator for a value that is a number or a zero-dim tensor, and that value in the input's dtype."""
     if mask._data.dtype.kind != "b":
-        raise RuntimeError(
-            f"masked_fill_ only supports boolean masks, but got mask with dtype {c_name(mask.dtype)}"
-        )
+        raise RuntimeError(f"masked_fill_ only supports boolean masks, but got mask with dtype {c_name(mask.dtype)}")
     if is_number(value):
         return MaskedFill, fill_value(value, input.dtype)
     if not isinstance(value, Variable):
@@ -815,13 +818,12 @@ def nan_to_num(input: Any, nan: float | None = None, posinf: float | None = None
 # -- comparisons and logic: no gradient, so no operator ------------------------------------------------------------
 
 
-def _comparison(ufunc: Any, symbol: str) -> Any:
+def _comparison(name: str, ufunc: Any, symbol: str) -> Any:
     def function(input: Any, other: Any) -> Any:
         if not is_number(other) and not isinstance(other, Variable):
             raise invalid_arguments(name, other, expected="(Tensor or Number other)")
         return _elementwise(ufunc, *operands(input, other))
 
-    name = {"equal": "eq", "not_equal": "ne", "less": "lt", "less_equal": "le", "greater": "gt"}.get(ufunc.__name__, "ge")
     function.__doc__ = f"input {symbol} other, element by element, as booleans."
     function.__name__ = function.__qualname__ = name
     return function
@@ -849,12 +851,12 @@ def _elementwise(ufunc: Any, a: Any, b: Any) -> Any:
         raise
 
 
-eq = _comparison(np.equal, "==")
-ne = _comparison(np.not_equal, "!=")
-lt = _comparison(np.less, "<")
-le = _comparison(np.less_equal, "<=")
-gt = _comparison(np.greater, ">")
-ge = _comparison(np.greater_equal, ">=")
+eq = _comparison("eq", np.equal, "==")
+ne = _comparison("ne", np.not_equal, "!=")
+lt = _comparison("lt", np.less, "<")
+le = _comparison("le", np.less_equal, "<=")
+gt = _comparison("gt", np.greater, ">")
+ge = _comparison("ge", np.greater_equal, ">=")
 logical_and = _logical(np.logical_and, "and")
 logical_or = _logical(np.logical_or, "or")
 logical_xor = _logical(np.logical_xor, "xor")

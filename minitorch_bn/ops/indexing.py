@@ -121,8 +121,7 @@ class IndexPut(Operator):
     options = 1
 
     def forward(ctx, a, values, *rest):
-        *index, accumulate = rest
-        index = tuple(index)
+        index, accumulate = rest[:-1], rest[-1]
         ctx.save_for_backward(*(i for i in index if isinstance(i, np.ndarray)))
         ctx.layout, ctx.accumulate = _Layout([isinstance(i, np.ndarray) for i in index]), accumulate
         out = a.copy()
@@ -165,7 +164,8 @@ class ScatterAdd(Operator):
         ctx.dim = dim
         ctx.source_shape = source.shape
         out = a.copy()
-        np.add.at(*_places(out, index, dim), _matching(source, index))
+        view, places = _places(out, index, dim)
+        np.add.at(view, places, _matching(source, index))
         return out
 
     def backward(ctx, g):
@@ -245,9 +245,11 @@ def _as_index(item: Any) -> Any:
             return data.astype(bool)
         return int(data) if data.ndim == 0 and data.dtype.kind in "iu" else data
     if isinstance(item, (list, np.ndarray, range)):
-        data = np.asarray([np.asarray(i._data if isinstance(i, Variable) else i) for i in item]) if isinstance(
-            item, list
-        ) else np.asarray(item)
+        data = (
+            np.asarray([np.asarray(i._data if isinstance(i, Variable) else i) for i in item])
+            if isinstance(item, list)
+            else np.asarray(item)
+        )
         if data.size == 0:
             data = data.astype(np.int64)
         if data.dtype not in _INDEX_DTYPES:
@@ -489,9 +491,7 @@ def narrow(input: Any, dim: int, start: int, length: int) -> Any:
     if length < 0:
         raise RuntimeError("narrow(): length must be non-negative.")
     if not -size <= start <= size:
-        raise IndexError(
-            f"start out of range (expected to be in range of [{-size}, {size}], but got {start})"
-        )
+        raise IndexError(f"start out of range (expected to be in range of [{-size}, {size}], but got {start})")
     start = start % size if start < 0 else start
     if start + length > size:
         raise RuntimeError(f"start ({start}) + length ({length}) exceeds dimension size ({size}).")
@@ -505,8 +505,8 @@ def gather(input: Any, dim: int, index: Any) -> Any:
     for k, (n, size) in enumerate(zip(index._data.shape, input._data.shape)):
         if k != d and n > size:
             raise RuntimeError(
-                f"Size does not match at dimension {k} expected index {list(index._data.shape)} to be no larger than self "
-                f"{list(input._data.shape)} apart from dimension {d}"
+                f"Size does not match at dimension {k} expected index {list(index._data.shape)} to be no larger than "
+                f"self {list(input._data.shape)} apart from dimension {d}"
             )
     return Gather.apply(input, index, d)
 

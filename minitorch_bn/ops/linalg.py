@@ -134,8 +134,7 @@ def dot(input: Any, tensor: Any) -> Any:
         raise RuntimeError(f"1D tensors expected, but got {a._data.ndim}D and {b._data.ndim}D tensors")
     if a._data.dtype != b._data.dtype:
         raise RuntimeError(
-            "dot : expected both vectors to have same dtype, but found "
-            f"{a.dtype.legacy_name} and {b.dtype.legacy_name}"
+            f"dot : expected both vectors to have same dtype, but found {a.dtype.legacy_name} and {b.dtype.legacy_name}"
         )
     if a._data.shape != b._data.shape:
         raise RuntimeError(
@@ -191,7 +190,8 @@ def bmm(input: Any, mat2: Any) -> Any:
 def _check_batches(a: tuple[int, ...], b: tuple[int, ...]) -> None:
     if b[:2] != (a[0], a[2]):
         raise RuntimeError(
-            f"Expected size for first two dimensions of batch2 tensor to be: [{a[0]}, {a[2]}] but got: [{b[0]}, {b[1]}]."
+            f"Expected size for first two dimensions of batch2 tensor to be: [{a[0]}, {a[2]}] but got: [{b[0]}, "
+            f"{b[1]}]."
         )
 
 
@@ -208,9 +208,7 @@ def matmul(input: Any, other: Any) -> Any:
     if m == 2 and n == 2:
         return mm(a, b)
     if m == 0 or n == 0:
-        raise RuntimeError(
-            f"both arguments to matmul need to be at least 1D, but they are {m}D and {n}D"
-        )
+        raise RuntimeError(f"both arguments to matmul need to be at least 1D, but they are {m}D and {n}D")
     if m == 1 and n == 1:
         return dot(a, b)
     if m == 2 and n == 1:

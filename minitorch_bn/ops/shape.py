@@ -447,7 +447,9 @@ def movedim(input: Any, source: Any, destination: Any) -> Any:
     if isinstance(source, int) != isinstance(destination, int):
         expected = "(int source, int destination)\n * (tuple of ints source, tuple of ints destination)"
         raise invalid_arguments("movedim", source, destination, expected=expected)
-    src, dst = (tuple(canonical_dim(d, ndim) for d in ((v,) if isinstance(v, int) else v)) for v in (source, destination))
+    src, dst = (
+        tuple(canonical_dim(d, ndim) for d in ((v,) if isinstance(v, int) else v)) for v in (source, destination)
+    )
     if len(src) != len(dst):
         raise RuntimeError(
             "movedim: Invalid source or destination dims: source "
@@ -673,9 +675,7 @@ def repeat(input: Any, *repeats: Any) -> Any:
     """The tensor repeated along each dimension; a copy (``expand`` makes none)."""
     times = size_argument(repeats, "repeat", "repeats")
     if len(times) < input._data.ndim:
-        raise RuntimeError(
-            "Number of dimensions of repeat dims can not be smaller than number of dimensions of tensor"
-        )
+        raise RuntimeError("Number of dimensions of repeat dims can not be smaller than number of dimensions of tensor")
     if min(times, default=0) < 0:
         sizes = [t * n for t, n in zip(times, (1,) * (len(times) - input._data.ndim) + input._data.shape)]
         raise RuntimeError(f"Trying to create tensor with negative dimension {min(sizes)}: {sizes}")
@@ -697,9 +697,7 @@ def meshgrid(*tensors: Any, indexing: str = "ij") -> tuple:
     """Coordinate grids of 1-d tensors, as views."""
     parts = tensors[0] if len(tensors) == 1 and isinstance(tensors[0], (tuple, list)) else tensors
     if indexing not in ("ij", "xy"):
-        raise RuntimeError(
-            f'torch.meshgrid: indexing must be one of "xy" or "ij", but received: {indexing}'
-        )
+        raise RuntimeError(f'torch.meshgrid: indexing must be one of "xy" or "ij", but received: {indexing}')
     n = len(parts)
     places = [1, 0, *range(2, n)] if indexing == "xy" and n > 1 else range(n)  # the dimension that each tensor fills
     sizes = tuple(parts[place]._data.size for place in places)

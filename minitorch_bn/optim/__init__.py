@@ -1,6 +1,6 @@
 """Optimizers and learning rate schedules, as ``torch.optim``."""
 
-from minitorch_bn.optim import lr_scheduler
+from minitorch_bn.optim import lr_scheduler, swa_utils
 from minitorch_bn.optim.adadelta import Adadelta
 from minitorch_bn.optim.adagrad import Adagrad
 from minitorch_bn.optim.adam import Adam
@@ -9,4 +9,4 @@ from minitorch_bn.optim.optimizer import Optimizer
 from minitorch_bn.optim.rmsprop import RMSprop
 from minitorch_bn.optim.sgd import SGD
 
-__all__ = ["Adadelta", "Adagrad", "Adam", "AdamW", "Optimizer", "RMSprop", "SGD", "lr_scheduler"]
+__all__ = ["Adadelta", "Adagrad", "Adam", "AdamW", "Optimizer", "RMSprop", "SGD", "lr_scheduler", "swa_utils"]

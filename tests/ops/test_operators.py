@@ -17,7 +17,6 @@ from operator_table import ROWS
 import minitorch_bn as torch
 from minitorch_bn.autograd.node import Operator
 
-
 DTYPES = [np.dtype(d) for d in ("float64", "float32", "float16", "int64", "int32", "int16", "int8", "uint8", "bool")]
 
 # How the shapes of a row's inputs are chosen where the row leaves them open, for up to three inputs.

@@ -30,6 +30,7 @@ from minitorch_bn.nn.modules.activation import (
     Threshold,
 )
 from minitorch_bn.nn.modules.batchnorm import BatchNorm1d, BatchNorm2d, BatchNorm3d
+from minitorch_bn.nn.modules.batchrenorm import BatchRenorm1d, BatchRenorm2d, BatchRenorm3d
 from minitorch_bn.nn.modules.container import ModuleDict, ModuleList, ParameterDict, ParameterList, Sequential
 from minitorch_bn.nn.modules.conv import (
     Conv1d,
@@ -43,6 +44,7 @@ from minitorch_bn.nn.modules.distance import CosineSimilarity, PairwiseDistance
 from minitorch_bn.nn.modules.dropout import Dropout, Dropout1d, Dropout2d, Dropout3d
 from minitorch_bn.nn.modules.flatten import Flatten, Unflatten
 from minitorch_bn.nn.modules.fold import Fold, Unfold
+from minitorch_bn.nn.modules.frozen_batchnorm import FrozenBatchNorm1d, FrozenBatchNorm2d, FrozenBatchNorm3d
 from minitorch_bn.nn.modules.linear import Identity, Linear
 from minitorch_bn.nn.modules.loss import (
     BCELoss,
@@ -98,6 +100,12 @@ __all__ = [
     "BatchNorm1d",
     "BatchNorm2d",
     "BatchNorm3d",
+    "BatchRenorm1d",
+    "BatchRenorm2d",
+    "BatchRenorm3d",
+    "FrozenBatchNorm1d",
+    "FrozenBatchNorm2d",
+    "FrozenBatchNorm3d",
     # containers
     "ModuleDict",
     "ModuleList",

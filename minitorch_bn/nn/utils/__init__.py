@@ -1,13 +1,39 @@
-"""Helpers around parameters and gradients, as ``torch.nn.utils``."""
+"""Helpers around parameters, gradients and normalisation layers, as ``torch.nn.utils``."""
 
+from minitorch_bn.nn.utils import fusion
 from minitorch_bn.nn.utils.clip_grad import clip_grad_norm_, clip_grad_value_, clip_grads_with_norm_, get_total_norm
 from minitorch_bn.nn.utils.convert_parameters import parameters_to_vector, vector_to_parameters
+from minitorch_bn.nn.utils.freezing import freeze, freeze_stats, unfreeze
+from minitorch_bn.nn.utils.fusion import (
+    fuse,
+    fuse_conv_bn_eval,
+    fuse_conv_bn_weights,
+    fuse_linear_bn_eval,
+    fuse_linear_bn_weights,
+)
+from minitorch_bn.nn.utils.interop import batchnorm_from_flax, batchnorm_from_keras
 
 __all__ = [
+    # gradients
     "clip_grad_norm_",
     "clip_grad_value_",
     "clip_grads_with_norm_",
     "get_total_norm",
+    # parameters as one vector
     "parameters_to_vector",
     "vector_to_parameters",
+    # freezing
+    "freeze",
+    "freeze_stats",
+    "unfreeze",
+    # folding BatchNorm into the layer before it
+    "fuse",
+    "fuse_conv_bn_eval",
+    "fuse_conv_bn_weights",
+    "fuse_linear_bn_eval",
+    "fuse_linear_bn_weights",
+    "fusion",
+    # reading layers of other frameworks
+    "batchnorm_from_flax",
+    "batchnorm_from_keras",
 ]
