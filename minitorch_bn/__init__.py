@@ -13,6 +13,35 @@ from typing import Any
 from minitorch_bn import autograd, random  # isort: skip
 import minitorch_bn.autograd.gradcheck as _gradcheck  # isort: skip
 from minitorch_bn.tensor import Tensor, is_tensor  # isort: skip  # before torch.tensor takes the module's name
+from minitorch_bn._dlpack import (
+    from_dlpack,
+)
+from minitorch_bn._legacy import (
+    BFloat16Tensor,
+    BoolTensor,
+    ByteTensor,
+    CharTensor,
+    DoubleTensor,
+    FloatTensor,
+    HalfTensor,
+    IntTensor,
+    LongTensor,
+    ShortTensor,
+    set_default_tensor_type,
+)
+from minitorch_bn._settings import (
+    are_deterministic_algorithms_enabled,
+    get_default_device,
+    get_float32_matmul_precision,
+    get_num_interop_threads,
+    get_num_threads,
+    is_deterministic_algorithms_warn_only_enabled,
+    set_default_device,
+    set_float32_matmul_precision,
+    set_num_interop_threads,
+    set_num_threads,
+    use_deterministic_algorithms,
+)
 from minitorch_bn._tensor_str import (
     set_printoptions,
 )
@@ -24,6 +53,10 @@ from minitorch_bn.autograd import (
     no_grad,
     set_grad_enabled,
 )
+from minitorch_bn.autograd.anomaly_mode import (
+    is_anomaly_check_nan_enabled,
+    is_anomaly_enabled,
+)
 from minitorch_bn.creation import (
     arange,
     as_tensor,
@@ -33,6 +66,7 @@ from minitorch_bn.creation import (
     empty_like,
     eye,
     from_numpy,
+    frombuffer,
     full,
     full_like,
     linspace,
@@ -253,12 +287,19 @@ from minitorch_bn.size import (
     Size,
     broadcast_shapes,
 )
+from minitorch_bn.version import (
+    __version__,
+)
 
-__version__ = "0.1.0"
 
 # They stand on Tensors, a floor above the package whose names they are: so they are put there from the top.
 autograd.gradcheck = _gradcheck.gradcheck  # type: ignore[assignment]
 autograd.gradgradcheck = _gradcheck.gradgradcheck  # type: ignore[attr-defined]
+
+# What a user sees of them, in `type(x)` and in pickles, is the public name.
+for _class in (Tensor, Size, Generator, device, dtype, finfo, iinfo):
+    _class.__module__ = __name__
+del _class
 
 absolute = abs
 arccos = acos
@@ -276,8 +317,19 @@ subtract = sub
 swapaxes = transpose
 swapdims = transpose
 true_divide = div
+
 __all__ = [
+    "BFloat16Tensor",
+    "BoolTensor",
+    "ByteTensor",
+    "CharTensor",
+    "DoubleTensor",
+    "FloatTensor",
     "Generator",
+    "HalfTensor",
+    "IntTensor",
+    "LongTensor",
+    "ShortTensor",
     "Size",
     "Tensor",
     "abs",
@@ -297,6 +349,7 @@ __all__ = [
     "arccos",
     "arcsin",
     "arctan",
+    "are_deterministic_algorithms_enabled",
     "argmax",
     "argmin",
     "as_tensor",
@@ -367,12 +420,18 @@ __all__ = [
     "fmod",
     "fork_rng",
     "frac",
+    "from_dlpack",
     "from_numpy",
+    "frombuffer",
     "full",
     "full_like",
     "gather",
     "ge",
+    "get_default_device",
     "get_default_dtype",
+    "get_float32_matmul_precision",
+    "get_num_interop_threads",
+    "get_num_threads",
     "get_rng_state",
     "gt",
     "half",
@@ -388,6 +447,9 @@ __all__ = [
     "int32",
     "int64",
     "int8",
+    "is_anomaly_check_nan_enabled",
+    "is_anomaly_enabled",
+    "is_deterministic_algorithms_warn_only_enabled",
     "is_grad_enabled",
     "is_inference_mode_enabled",
     "is_tensor",
@@ -470,8 +532,13 @@ __all__ = [
     "scatter_add",
     "seed",
     "select",
+    "set_default_device",
     "set_default_dtype",
+    "set_default_tensor_type",
+    "set_float32_matmul_precision",
     "set_grad_enabled",
+    "set_num_interop_threads",
+    "set_num_threads",
     "set_printoptions",
     "set_rng_state",
     "short",
@@ -506,6 +573,7 @@ __all__ = [
     "unbind",
     "unflatten",
     "unsqueeze",
+    "use_deterministic_algorithms",
     "var",
     "var_mean",
     "vstack",
@@ -515,7 +583,18 @@ __all__ = [
     "zeros_like",
 ]
 
-_LOADED_WHEN_USED = ("linalg", "nn", "optim", "serialization", "utils")
+_LOADED_WHEN_USED = (
+    "accelerator",
+    "backends",
+    "cuda",
+    "func",
+    "linalg",
+    "nn",
+    "optim",
+    "serialization",
+    "testing",
+    "utils",
+)
 
 
 def __getattr__(name: str) -> Any:
@@ -526,5 +605,7 @@ def __getattr__(name: str) -> Any:
         return importlib.import_module(f"{__name__}.{name}")
     if name in ("save", "load"):
         return getattr(importlib.import_module(f"{__name__}.serialization"), name)
+    if name == "vmap":
+        return importlib.import_module(f"{__name__}.func").vmap
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 

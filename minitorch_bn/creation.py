@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from minitorch_bn import dtypes, random
+from minitorch_bn import _dlpack, dtypes, random
 from minitorch_bn.autograd.variable import Variable, wrap
 from minitorch_bn.device import check_device
-from minitorch_bn.ops._common import size_argument
+from minitorch_bn.ops._common import fill_value as checked_filler
+from minitorch_bn.ops._common import require_tensor, size_argument
 
 if TYPE_CHECKING:
     from minitorch_bn.dtypes import dtype as DType
@@ -21,8 +22,17 @@ def _finish(data: np.ndarray, requires_grad: bool, device: Any) -> Any:
     check_device(device)
     result = wrap(data)
     if requires_grad:
+        if data.dtype.kind in "iub":
+            raise RuntimeError("Only Tensors of floating point and complex dtype can require gradients")
         result.requires_grad_()
     return result
+
+
+def _check_others(function: str, others: dict) -> None:
+    """TypeError for a keyword that PyTorch does not have either; layout and the like mean nothing here."""
+    for name in others:
+        if name not in ("layout", "memory_format", "pin_memory"):
+            raise TypeError(f"{function}() got an unexpected keyword argument '{name}'")
 
 
 def _np_dtype(dtype: DType | None) -> np.dtype:
@@ -44,8 +54,19 @@ def tensor(
     """
     array = _array_from(data)
     if dtype is not None:
-        array = _cast(array, dtypes.as_dtype(dtype).numpy)
+        wanted = dtypes.as_dtype(dtype)
+        if wanted.category == 1 and not isinstance(data, (Variable, np.ndarray, np.generic)):
+            _check_range(array, wanted)
+        array = _cast(array, wanted.numpy)
     return _finish(array, requires_grad, device)
+
+
+def _check_range(array: np.ndarray, dtype: DType) -> None:
+    """RuntimeError for numbers that this integer dtype cannot hold (-1 wraps round in uint8, as in C)."""
+    limits = dtypes.iinfo(dtype)
+    low = limits.min if dtype.is_signed else -limits.max
+    if array.size and not (low <= array.min() and array.max() <= limits.max):
+        raise RuntimeError(f"value cannot be converted to type {dtype.name} without overflow")
 
 
 def _cast(array: np.ndarray, np_dtype: np.dtype) -> np.ndarray:
@@ -74,7 +95,7 @@ def _array_from(data: Any) -> np.ndarray:
 
 def _checked_number(data: Any) -> np.ndarray:
     if isinstance(data, int) and not isinstance(data, bool) and not -(2**63) <= data < 2**63:
-        raise RuntimeError("Overflow when unpacking long long")
+        raise ValueError("Overflow when unpacking long long")
     return np.asarray(data, dtypes.number_dtype(data).numpy)
 
 
@@ -90,17 +111,17 @@ def _array_from_sequence(data: Any) -> np.ndarray:
         try:
             array = np.array(flat, found.numpy)
         except OverflowError:
-            raise RuntimeError("Overflow when unpacking long long") from None
+            raise ValueError("Overflow when unpacking long long") from None
         return array.astype(dtypes.get_default_dtype().numpy if float in kinds else found.numpy).reshape(shape)
     parts = [_array_from(item) for item in flat]
     common = dtypes.from_numpy_dtype(parts[0].dtype)
     for part in parts:
         common = dtypes.promote_types(common, dtypes.from_numpy_dtype(part.dtype))
-    return np.stack([p.astype(common.numpy) for p in parts]).reshape(shape + parts[0].shape)
+    return np.stack([p.astype(common.numpy).reshape(()) for p in parts]).reshape(shape)
 
 
 def _is_sequence(item: Any) -> bool:
-    return isinstance(item, (list, tuple, range)) or (isinstance(item, (Variable, np.ndarray)) and item.ndim > 0)
+    return isinstance(item, (list, tuple, range)) or (isinstance(item, np.ndarray) and item.ndim > 0)
 
 
 def _shape_of(data: Any) -> tuple[int, ...]:
@@ -117,7 +138,9 @@ def _flatten(data: Any, shape: tuple[int, ...], depth: int, out: list) -> None:
     if depth == len(shape):
         if _is_sequence(data):
             raise ValueError(f"only one element tensors can be converted to Python scalars (found {data!r})")
-        out.append(data.item() if isinstance(data, Variable) else data)
+        if isinstance(data, Variable) and data._data.size != 1:
+            raise ValueError("only one element tensors can be converted to Python scalars")
+        out.append(data)
         return
     if not _is_sequence(data):
         raise TypeError(f"not a sequence: expected a sequence of length {shape[depth]} at dim {depth} (got {data!r})")
@@ -137,6 +160,11 @@ def from_numpy(ndarray: np.ndarray, /) -> Any:
     if not isinstance(ndarray, np.ndarray):
         raise TypeError(f"expected np.ndarray (got {type(ndarray).__name__})")
     dtypes.from_numpy_dtype(ndarray.dtype)
+    if not ndarray.dtype.isnative:
+        raise ValueError(
+            "given numpy array has byte order different from the native byte order. Conversion between byte orders is "
+            "currently not supported."
+        )
     if any(s < 0 for s in ndarray.strides):
         raise ValueError(
             "At least one stride in the given numpy array is negative, and tensors with negative strides are not "
@@ -157,20 +185,97 @@ def as_tensor(data: Any, dtype: DType | None = None, device: Any = None) -> Any:
 
 
 def asarray(
-    obj: Any, *, dtype: DType | None = None, device: Any = None, copy: bool | None = None, requires_grad: bool = False
+    obj: Any,
+    *,
+    dtype: DType | None = None,
+    device: Any = None,
+    copy: bool | None = None,
+    requires_grad: bool | None = None,
 ) -> Any:
-    """``obj`` as a tensor; ``copy`` True forces a copy, False forbids one."""
-    result = tensor(obj, dtype=dtype) if copy else as_tensor(obj, dtype, device)
-    if copy is False and isinstance(obj, (Variable, np.ndarray)):
-        source = obj._data if isinstance(obj, Variable) else obj
-        if not np.may_share_memory(result._data, source):
-            raise ValueError("can't alias tensor with dtype given without a copy")
-    return result.requires_grad_() if requires_grad else result
+    """``obj`` as a tensor that shares its memory where that is possible; ``copy`` True forces a copy, False forbids one.
+
+    Memory is shared with tensors, numpy arrays, what speaks DLPack (a tensor of PyTorch or JAX) and what has a buffer
+    (bytes, array.array, ...: elements of ``dtype`` or of the default dtype). Raises ValueError where ``copy=False``
+    cannot be had.
+
+    >>> import numpy, minitorch_bn as torch
+    >>> a = numpy.zeros(2, "float32")
+    >>> torch.asarray(a)[0] = 5
+    >>> a
+    array([5., 0.], dtype=float32)
+    """
+    check_device(device)
+    result = _alias(obj, dtype)
+    if result is None:
+        if copy is False:
+            raise ValueError("can't alias arbitrary sequence into a tensor.")
+        result = tensor(obj, dtype=dtype)
+    elif dtype is not None and result.dtype is not dtype:
+        if copy is False:
+            raise ValueError(
+                f"can't alias tensor with dtype '{result.dtype.legacy_name}' into dtype '{dtype.legacy_name}'."
+            )
+        result = result.to(dtype)
+    elif copy:
+        result = result.clone()
+    if requires_grad is None or requires_grad == result.requires_grad:
+        return result
+    return result.requires_grad_(requires_grad) if result.is_leaf else result.detach()
 
 
-def zeros(
-    *size: Any, out: Any = None, dtype: Any = None, device: Any = None, requires_grad: bool = False, **_: Any
-) -> Any:
+def _alias(obj: Any, dtype: DType | None) -> Any:
+    """A tensor on the memory of ``obj``, or None if there is no memory to share."""
+    if isinstance(obj, Variable):
+        return obj
+    if isinstance(obj, np.ndarray):
+        return from_numpy(obj)
+    if _dlpack.is_exported(obj):
+        return _dlpack.from_dlpack(obj)
+    if isinstance(obj, (np.generic, list, tuple, range)) or not _has_buffer(obj):
+        return None
+    return frombuffer(obj, dtype=dtype or dtypes.get_default_dtype())
+
+
+def _has_buffer(obj: Any) -> bool:
+    try:
+        memoryview(obj)
+    except TypeError:
+        return False
+    return True
+
+
+def frombuffer(buffer: Any, *, dtype: DType, count: int = -1, offset: int = 0, requires_grad: bool = False) -> Any:
+    """A one-dimensional tensor on the memory of a bytes-like object, from byte ``offset``, of ``count`` elements.
+
+    A read-only buffer makes a read-only tensor. Raises ValueError if the sizes do not fit.
+
+    >>> import minitorch_bn as torch
+    >>> torch.frombuffer(b"abc", dtype=torch.uint8)
+    tensor([97, 98, 99], dtype=torch.uint8)
+    """
+    if not _has_buffer(buffer):
+        raise ValueError("object does not implement Python buffer protocol.")
+    length, size = memoryview(buffer).nbytes, dtype.itemsize
+    if length == 0 or count == 0:
+        raise ValueError(f"both buffer length ({length}) and count ({count}) must not be 0")
+    if not 0 <= offset < length:
+        raise ValueError(
+            f"offset ({offset} bytes) must be non-negative and no greater than buffer length ({length} bytes) minus 1"
+        )
+    if count < 0 and (length - offset) % size:
+        raise ValueError(
+            f"buffer length ({length - offset} bytes) after offset ({offset} bytes) must be a multiple of element size "
+            f"({size})"
+        )
+    if count > 0 and offset + count * size > length:
+        raise ValueError(
+            f"requested buffer length ({count} * {size} bytes) after offset ({offset} bytes) must not be greater than "
+            f"actual buffer length ({length} bytes)"
+        )
+    return _finish(np.frombuffer(buffer, dtype.numpy, count, offset), requires_grad, None)
+
+
+def zeros(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False, **others: Any) -> Any:
     """A tensor of zeros.
 
     >>> import minitorch_bn as torch
@@ -178,50 +283,42 @@ def zeros(
     tensor([[0., 0., 0.],
             [0., 0., 0.]])
     """
-    return _finish(np.zeros(_checked_size("zeros", size), _np_dtype(dtype)), requires_grad, device)
+    return _finish(np.zeros(_checked_size("zeros", size, others), _np_dtype(dtype)), requires_grad, device)
 
 
-def ones(
-    *size: Any, out: Any = None, dtype: Any = None, device: Any = None, requires_grad: bool = False, **_: Any
-) -> Any:
+def ones(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False, **others: Any) -> Any:
     """A tensor of ones."""
-    return _finish(np.ones(_checked_size("ones", size), _np_dtype(dtype)), requires_grad, device)
+    return _finish(np.ones(_checked_size("ones", size, others), _np_dtype(dtype)), requires_grad, device)
 
 
-def empty(
-    *size: Any, out: Any = None, dtype: Any = None, device: Any = None, requires_grad: bool = False, **_: Any
-) -> Any:
+def empty(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False, **others: Any) -> Any:
     """A tensor whose elements are not set."""
-    return _finish(np.empty(_checked_size("empty", size), _np_dtype(dtype)), requires_grad, device)
+    return _finish(np.empty(_checked_size("empty", size, others), _np_dtype(dtype)), requires_grad, device)
 
 
-def _checked_size(name: str, size: tuple) -> tuple[int, ...]:
-    try:
-        shape = size_argument(size)
-    except (TypeError, AttributeError):
-        wrong = (
-            size[0]
-            if len(size) == 1 and not isinstance(size[0], (tuple, list))
-            else next(
-                s for s in (size[0] if isinstance(size[0], (tuple, list)) else size) if not hasattr(s, "__index__")
-            )
-        )
-        raise TypeError(
-            f"{name}(): argument 'size' (position 1) must be tuple of ints, not {type(wrong).__name__}"
-        ) from None
+def _checked_size(function: str, size: tuple, others: dict | None = None) -> tuple[int, ...]:
+    """The size, given as ``f(2, 3)``, ``f((2, 3))`` or ``f(size=(2, 3))``; also checks the other keywords."""
+    if others is not None:
+        size = (others.pop("size"),) if "size" in others and not size else size
+        _check_others(function, others)
+    shape = size_argument(size, function)
     for n in shape:
         if n < 0:
+            if function == "zeros":
+                raise RuntimeError("zeros: Dimension size must be non-negative.")
             raise RuntimeError(f"Trying to create tensor with negative dimension {n}: {list(shape)}")
     return shape
 
 
 def full(
-    size: Any, fill_value: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False, **_: Any
+    size: Any, fill_value: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False, **others: Any
 ) -> Any:
     """A tensor filled with one value, whose kind decides the dtype."""
+    _check_others("full", others)
     value = fill_value.item() if isinstance(fill_value, Variable) else fill_value
-    np_dtype = dtypes.number_dtype(value).numpy if dtype is None else _np_dtype(dtype)
-    return _finish(np.full(_checked_size("full", (size,)), value, np_dtype), requires_grad, device)
+    kind = dtypes.number_dtype(value) if dtype is None else dtypes.as_dtype(dtype)
+    filler = checked_filler(value, kind)._data
+    return _finish(np.full(_checked_size("full", (size,)), filler, kind.numpy), requires_grad, device)
 
 
 def arange(*bounds: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False, **named: Any) -> Any:
@@ -239,7 +336,8 @@ def arange(*bounds: Any, dtype: Any = None, device: Any = None, requires_grad: b
     elif len(bounds) >= 2:
         start, end, *rest = bounds
         step = rest[0] if rest else 1
-    start, end, step = named.get("start", start), named.get("end", end), named.get("step", step)
+    start, end, step = (named.pop(name, given) for name, given in (("start", start), ("end", end), ("step", step)))
+    _check_others("arange", named)
     start, end, step = (v.item() if isinstance(v, Variable) else v for v in (start, end, step))
     if step == 0:
         raise RuntimeError("step must be nonzero")
@@ -259,9 +357,17 @@ def arange(*bounds: Any, dtype: Any = None, device: Any = None, requires_grad: b
 
 
 def linspace(
-    start: Any, end: Any, steps: int, *, dtype: Any = None, device: Any = None, requires_grad: bool = False, **_: Any
+    start: Any,
+    end: Any,
+    steps: int,
+    *,
+    dtype: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+    **others: Any,
 ) -> Any:
     """``steps`` numbers evenly spaced from start to end, both included."""
+    _check_others("linspace", others)
     if steps < 0:
         raise RuntimeError("number of steps must be non-negative")
     np_dtype = _np_dtype(dtype)
@@ -279,60 +385,71 @@ def linspace(
 
 
 def eye(
-    n: int, m: int | None = None, *, dtype: Any = None, device: Any = None, requires_grad: bool = False, **_: Any
+    n: int, m: int | None = None, *, dtype: Any = None, device: Any = None, requires_grad: bool = False, **others: Any
 ) -> Any:
     """Ones on the diagonal, zeros elsewhere."""
+    _check_others("eye", others)
+    for name, size in (("n", n), ("m", m)):
+        if size is not None and size < 0:
+            raise RuntimeError(f"{name} must be greater or equal to 0, got {size}")
     return _finish(np.eye(n, m, dtype=_np_dtype(dtype)), requires_grad, device)
 
 
-def _like_dtype(input: Any, dtype: Any) -> np.dtype:
-    return input._data.dtype if dtype is None else dtypes.as_dtype(dtype).numpy
+def _alike(make: Any, function: str, input: Any, dtype: Any) -> np.ndarray:
+    """A new array like the input's, in its memory layout."""
+    require_tensor(function, input)
+    return make(input._data, input._data.dtype if dtype is None else dtypes.as_dtype(dtype).numpy, subok=False)
 
 
-def zeros_like(input: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False, **_: Any) -> Any:
+def zeros_like(input: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False, **others: Any) -> Any:
     """Zeros of the input's shape and dtype."""
-    return _finish(np.zeros_like(input._data, _like_dtype(input, dtype), subok=False), requires_grad, device)
+    _check_others("zeros_like", others)
+    return _finish(_alike(np.zeros_like, "zeros_like", input, dtype), requires_grad, device)
 
 
-def ones_like(input: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False, **_: Any) -> Any:
+def ones_like(input: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False, **others: Any) -> Any:
     """Ones of the input's shape and dtype."""
-    return _finish(np.ones_like(input._data, _like_dtype(input, dtype)), requires_grad, device)
+    _check_others("ones_like", others)
+    return _finish(_alike(np.ones_like, "ones_like", input, dtype), requires_grad, device)
 
 
-def empty_like(input: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False, **_: Any) -> Any:
+def empty_like(input: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False, **others: Any) -> Any:
     """An unset tensor of the input's shape and dtype."""
-    return _finish(np.empty_like(input._data, _like_dtype(input, dtype)), requires_grad, device)
+    _check_others("empty_like", others)
+    return _finish(_alike(np.empty_like, "empty_like", input, dtype), requires_grad, device)
 
 
 def full_like(
-    input: Any, fill_value: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False, **_: Any
+    input: Any, fill_value: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False, **others: Any
 ) -> Any:
     """The input's shape and dtype, filled with one value."""
-    return _finish(np.full_like(input._data, fill_value, _like_dtype(input, dtype)), requires_grad, device)
+    _check_others("full_like", others)
+    require_tensor("full_like", input)
+    return full(input._data.shape, fill_value, dtype=dtype or input.dtype, device=device, requires_grad=requires_grad)
 
 
 # -- methods x.new_*(...): the dtype of x unless another is given --------------------------------------------------
 
 
 def new_zeros(
-    input: Any, *size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False, **_: Any
+    input: Any, *size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False, **others: Any
 ) -> Any:
     """Zeros of the input's dtype."""
-    return zeros(*size, dtype=dtype or input.dtype, device=device, requires_grad=requires_grad)
+    return zeros(*size, dtype=dtype or input.dtype, device=device, requires_grad=requires_grad, **others)
 
 
 def new_ones(
-    input: Any, *size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False, **_: Any
+    input: Any, *size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False, **others: Any
 ) -> Any:
     """Ones of the input's dtype."""
-    return ones(*size, dtype=dtype or input.dtype, device=device, requires_grad=requires_grad)
+    return ones(*size, dtype=dtype or input.dtype, device=device, requires_grad=requires_grad, **others)
 
 
 def new_empty(
-    input: Any, *size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False, **_: Any
+    input: Any, *size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False, **others: Any
 ) -> Any:
     """An unset tensor of the input's dtype."""
-    return empty(*size, dtype=dtype or input.dtype, device=device, requires_grad=requires_grad)
+    return empty(*size, dtype=dtype or input.dtype, device=device, requires_grad=requires_grad, **others)
 
 
 def new_full(
@@ -343,17 +460,17 @@ def new_full(
     dtype: Any = None,
     device: Any = None,
     requires_grad: bool = False,
-    **_: Any,
+    **others: Any,
 ) -> Any:
     """A tensor of the input's dtype filled with one value."""
-    return full(size, fill_value, dtype=dtype or input.dtype, device=device, requires_grad=requires_grad)
+    return full(size, fill_value, dtype=dtype or input.dtype, device=device, requires_grad=requires_grad, **others)
 
 
 def new_tensor(
-    input: Any, data: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False, **_: Any
+    input: Any, data: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False, **others: Any
 ) -> Any:
     """A tensor of the input's dtype with a copy of ``data``."""
-    return tensor(data, dtype=dtype or input.dtype, device=device, requires_grad=requires_grad)
+    return tensor(data, dtype=dtype or input.dtype, device=device, requires_grad=requires_grad, **others)
 
 
 # -- random: PyTorch's numbers for the same seed -------------------------------------------------------------------
@@ -365,10 +482,10 @@ def rand(
     dtype: Any = None,
     device: Any = None,
     requires_grad: bool = False,
-    **_: Any,
+    **others: Any,
 ) -> Any:
     """Uniform numbers in [0, 1)."""
-    out = np.empty(_checked_size("rand", size), _np_dtype(dtype))
+    out = np.empty(_checked_size("rand", size, others), _np_dtype(dtype))
     return _finish(random.uniform_(out, 0.0, 1.0, generator), requires_grad, device)
 
 
@@ -378,7 +495,7 @@ def randn(
     dtype: Any = None,
     device: Any = None,
     requires_grad: bool = False,
-    **_: Any,
+    **others: Any,
 ) -> Any:
     """Normal numbers with mean 0 and variance 1.
 
@@ -387,7 +504,7 @@ def randn(
     >>> torch.randn(3)
     tensor([ 1.5410, -0.2934, -2.1788])
     """
-    out = np.empty(_checked_size("randn", size), _np_dtype(dtype))
+    out = np.empty(_checked_size("randn", size, others), _np_dtype(dtype))
     return _finish(random.normal_(out, 0.0, 1.0, generator), requires_grad, device)
 
 
@@ -401,11 +518,12 @@ def randint(
 ) -> Any:
     """randint(high, size) or randint(low, high, size): whole numbers in [low, high)."""
     values = list(bounds_and_size)
-    size = named["size"] if "size" in named else values.pop()
+    size = named.pop("size") if "size" in named else values.pop()
     if "low" in named or "high" in named:
-        low, high = named.get("low", values[0] if values else 0), named.get("high", values[-1] if values else None)
+        low, high = named.pop("low", values[0] if values else 0), named.pop("high", values[-1] if values else None)
     else:
         low, high = (0, values[0]) if len(values) == 1 else values
+    _check_others("randint", named)
     np_dtype = np.dtype(np.int64) if dtype is None else _np_dtype(dtype)
     if low >= high:
         raise RuntimeError(f"random_ expects 'from' to be less than 'to', but got from={low} >= to={high}")
@@ -420,9 +538,10 @@ def randperm(
     dtype: Any = None,
     device: Any = None,
     requires_grad: bool = False,
-    **_: Any,
+    **others: Any,
 ) -> Any:
     """The numbers 0 to n-1 in random order."""
+    _check_others("randperm", others)
     np_dtype = np.dtype(np.int64) if dtype is None else _np_dtype(dtype)
     return _finish(random.randperm(n, generator).astype(np_dtype), requires_grad, device)
 
@@ -434,10 +553,11 @@ def rand_like(
     dtype: Any = None,
     device: Any = None,
     requires_grad: bool = False,
-    **_: Any,
+    **others: Any,
 ) -> Any:
     """Uniform numbers in [0, 1), in the input's shape and dtype."""
-    out = np.empty_like(input._data, _like_dtype(input, dtype))
+    _check_others("rand_like", others)
+    out = _alike(np.empty_like, "rand_like", input, dtype)
     return _finish(random.uniform_(out, 0.0, 1.0, generator), requires_grad, device)
 
 
@@ -448,10 +568,11 @@ def randn_like(
     dtype: Any = None,
     device: Any = None,
     requires_grad: bool = False,
-    **_: Any,
+    **others: Any,
 ) -> Any:
     """Standard normal numbers, in the input's shape and dtype."""
-    out = np.empty_like(input._data, _like_dtype(input, dtype))
+    _check_others("randn_like", others)
+    out = _alike(np.empty_like, "randn_like", input, dtype)
     return _finish(random.normal_(out, 0.0, 1.0, generator), requires_grad, device)
 
 
@@ -462,16 +583,18 @@ def randint_like(
     device: Any = None,
     requires_grad: bool = False,
     generator: Generator | None = None,
-    **_: Any,
+    **others: Any,
 ) -> Any:
     """randint_like(input, high) or (input, low, high): whole numbers in the input's shape and dtype."""
+    _check_others("randint_like", others)
     low, high = (0, bounds[0]) if len(bounds) == 1 else bounds
-    out = np.empty_like(input._data, _like_dtype(input, dtype))
+    out = _alike(np.empty_like, "randint_like", input, dtype)
     return _finish(random.random_(out, low, high, generator), requires_grad, device)
 
 
-def bernoulli(input: Any, p: float | None = None, *, generator: Generator | None = None, **_: Any) -> Any:
+def bernoulli(input: Any, p: float | None = None, *, generator: Generator | None = None, **others: Any) -> Any:
     """1 with the probability given by each element of the input (or by ``p``), else 0."""
+    _check_others("bernoulli", others)
     out = np.empty_like(input._data)
     return wrap(random.bernoulli_(out, input._data if p is None else p, generator))
 
@@ -490,9 +613,10 @@ def normal(
     dtype: Any = None,
     device: Any = None,
     requires_grad: bool = False,
-    **_: Any,
+    **others: Any,
 ) -> Any:
     """Normal numbers; mean and std are numbers (then ``size`` is needed) or tensors that broadcast."""
+    _check_others("normal", others)
     if size is not None:
         out = np.empty(_checked_size("normal", (size,)), _np_dtype(dtype))
         return _finish(random.normal_(out, float(mean), float(std), generator), requires_grad, device)

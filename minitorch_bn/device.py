@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 
-class device:  
-    """A device by its name; only "cpu" exists here.
+# Programs name them to choose one that is there; a tensor lives on the CPU or is refused.
+_TYPES = ("cpu", "cuda", "ipu", "xpu", "mkldnn", "opengl", "opencl", "ideep", "hip", "ve", "fpga", "maia", "xla", "lazy",
+          "vulkan", "mps", "meta", "hpu", "mtia", "privateuseone")  # fmt: skip
+
+
+class device:
+    """A device by its name; tensors live on "cpu" only.
 
     >>> import minitorch_bn as torch
     >>> torch.device("cpu")
@@ -14,18 +19,18 @@ class device:
     __slots__ = ("index", "type")
 
     def __init__(self, type: str | device = "cpu", index: int | None = None) -> None:
-        name, _, number = str(type).partition(":")
-        if name != "cpu":
+        name, colon, number = str(type).partition(":")
+        if not name.replace("_", "").isalpha() or (colon and not number.isdigit()):
+            raise RuntimeError(f"Invalid device string: '{type}'")
+        if name not in _TYPES:
             raise RuntimeError(
-                "Torch not compiled with CUDA enabled"
-                if name == "cuda"
-                else f"Expected one of cpu, cuda device type at start of device string: {name}"
+                f"Expected one of {', '.join(_TYPES)} device type at start of device string: {name}"
             )
         self.type = name
         self.index = int(number) if number else index
 
     def __repr__(self) -> str:
-        return f"device(type='{self.type}')" if self.index is None else f"device(type='cpu', index={self.index})"
+        return f"device(type='{self.type}')" if self.index is None else f"device(type='{self.type}', index={self.index})"
 
     def __str__(self) -> str:
         return self.type if self.index is None else f"{self.type}:{self.index}"
@@ -41,6 +46,13 @@ CPU = device("cpu")
 
 
 def check_device(value: object) -> None:
-    """RuntimeError unless ``value`` is None or means the CPU."""
-    if value is not None and value != "cpu" and value is not CPU:
-        device(value)  # type: ignore[arg-type]
+    """AssertionError or NotImplementedError unless ``value`` is None or means the CPU."""
+    if value is None or value == "cpu" or value is CPU:
+        return
+    if isinstance(value, int):
+        raise RuntimeError("Cannot access accelerator device when none is available.")
+    name = device(value).type  # type: ignore[arg-type]
+    if name == "cuda":
+        raise AssertionError("Torch not compiled with CUDA enabled")
+    if name != "cpu":
+        raise NotImplementedError(f"Tensors live on the CPU only, not on '{value}': use device='cpu'")

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from builtins import bool as builtin_bool  # the class body shadows these by PyTorch's names
+from builtins import float as builtin_float
+from builtins import int as builtin_int
 from typing import Any
 
 import numpy as np
 
-from minitorch_bn import _inplace, creation, dtypes, random
+from minitorch_bn import _dlpack, _inplace, _legacy, creation, dtypes, random
 from minitorch_bn._tensor_str import tensor_str
 from minitorch_bn.autograd import engine, hooks, views
 from minitorch_bn.autograd.node import Operator
@@ -45,7 +48,7 @@ class Tensor(Variable):
     """A multi-dimensional array of one dtype that remembers how it was computed.
 
     Made by ``tensor``, ``zeros``, ``randn``, ...; ``Tensor(2, 3)`` (unset values) and ``Tensor([1, 2])`` give the
-    default dtype.
+    default dtype, ``Tensor(other)`` shares the memory of ``other``.
 
     >>> import minitorch_bn as torch
     >>> x = torch.tensor([1.0, 2.0], requires_grad=True)
@@ -59,22 +62,10 @@ class Tensor(Variable):
     __array_priority__ = 1000  # numpy_array * tensor asks the tensor first
     __hash__ = object.__hash__
 
-    def __new__(cls, *args: Any, device: Any = None, **named: Any) -> Any:
-        if named:
-            raise TypeError(
-                f"new() received an invalid combination of arguments - got {', '.join(named)}: Tensor(...) takes sizes, "
-                "or data for the default dtype; use tensor(data, dtype=...)"
-            )
-        check_device(device)
-        if len(args) == 1 and not isinstance(args[0], (int, Size)):
-            if args[0] is None or isinstance(args[0], float):
-                raise TypeError(f"new(): data must be a sequence (got {type(args[0]).__name__})")
-            data = creation.tensor(args[0], dtype=dtypes.get_default_dtype())._data
-        else:
-            data = creation.empty(*(args or (0,)))._data
-        return wrap(data)
+    def __new__(cls, *args: Any, **named: Any) -> Any:
+        return _legacy.new(dtypes.get_default_dtype(), args, named, any_dtype=True)
 
-    # -- what it is ----------------------------------------------------------------------------------------------
+    # -- what it is --------------------------------------------------------------------------------------------------
 
     @property
     def shape(self) -> Size:
@@ -146,7 +137,7 @@ class Tensor(Variable):
         """Always False."""
         return False
 
-    # -- its place in the graph ------------------------------------------------------------------------------------
+    # -- its place in the graph --------------------------------------------------------------------------------------
 
     @property
     def requires_grad(self) -> bool:
@@ -190,7 +181,9 @@ class Tensor(Variable):
     def grad(self, value: Any) -> None:
         if value is not None:
             if not isinstance(value, Variable):
-                raise TypeError(f"assigned grad expected to be a Tensor or None but got grad of type {type(value).__name__}")
+                raise TypeError(
+                    f"assigned grad expected to be a Tensor or None but got grad of type {type(value).__name__}"
+                )
             if value is self:
                 raise RuntimeError("can't assign Variable as its own grad")
             if value._data.shape != self._data.shape:
@@ -246,7 +239,7 @@ class Tensor(Variable):
     def data(self, value: Any) -> None:
         if not isinstance(value, Variable):
             raise TypeError(f"Variable data has to be a tensor, but got {type(value).__name__}")
-        if self._requires_grad and not value.is_floating_point():  # type: ignore[attr-defined]
+        if self._requires_grad and not value.is_floating_point():
             raise RuntimeError("data set to a tensor that requires gradients must be floating point or complex dtype")
         self._data = value._data.view()  # an array object of its own: saved values are recognised by identity
 
@@ -296,10 +289,10 @@ class Tensor(Variable):
     def backward(
         self, gradient: Any = None, retain_graph: bool | None = None, create_graph: bool = False, inputs: Any = None
     ) -> None:
-        """Adds the gradients of this tensor to the ``.grad`` of its leaves; ``gradient`` may be left out for a scalar."""
+        """Adds the gradients of this tensor to the ``.grad`` of its leaves; a scalar needs no ``gradient``."""
         engine.backward(self, gradient, retain_graph, create_graph, inputs=inputs)
 
-    # -- to Python, numpy and other dtypes -----------------------------------------------------------------------------
+    # -- to Python, numpy and other dtypes ---------------------------------------------------------------------------
 
     def item(self) -> Any:
         """The only element, as a Python number."""
@@ -314,20 +307,23 @@ class Tensor(Variable):
     def numpy(self, *, force: bool = False) -> np.ndarray:
         """A numpy array that shares this tensor's memory; refused while gradients are recorded unless ``force``."""
         if self.requires_grad and not force:
-            raise RuntimeError(
-                "Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead."
-            )
+            raise RuntimeError("Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead.")
         return self._data.view()
 
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+    def __array__(self, dtype: Any = None, copy: builtin_bool | None = None) -> np.ndarray:
         return np.array(self.numpy(), dtype, copy=copy)
 
     def __array_wrap__(self, array: np.ndarray, context: Any = None, return_scalar: builtin_bool = False) -> Any:
         """What numpy computed from a Tensor, ``np.sin(x)``, is a Tensor again."""
         return wrap(array)
 
-    def to(self, *args: Any, dtype: Any = None, device: Any = None, copy: bool = False, non_blocking: bool = False) -> Any:
-        """As another dtype: ``to(dtype)``, ``to(device, dtype)``, ``to(other)``; the tensor itself if nothing changes."""
+    __dlpack__ = _dlpack.to_capsule
+    __dlpack_device__ = _dlpack.device_of
+
+    def to(
+        self, *args: Any, dtype: Any = None, device: Any = None, copy: bool = False, non_blocking: bool = False
+    ) -> Any:
+        """As another dtype: ``to(dtype)``, ``to(device, dtype)``, ``to(other)``; itself if nothing changes."""
         for arg in args:
             if isinstance(arg, dtypes.dtype):
                 dtype = arg
@@ -347,11 +343,7 @@ class Tensor(Variable):
         """The legacy type string (``torch.FloatTensor``), or the tensor as another dtype."""
         if dtype is None:
             return f"torch.{self.dtype.legacy_name}Tensor"
-        if isinstance(dtype, str):
-            dtype = next((d for d in dtypes.ALL if dtype == f"torch.{d.legacy_name}Tensor"), None)
-            if dtype is None:
-                raise ValueError("invalid type: the type string must be like 'torch.FloatTensor'")
-        return self.to(dtype)
+        return self.to(_legacy.dtype_of(dtype))
 
     def type_as(self, other: Any) -> Any:
         """As the dtype of ``other``."""
@@ -360,6 +352,10 @@ class Tensor(Variable):
     def cpu(self) -> Tensor:
         """The tensor itself: everything is on the CPU."""
         return self
+
+    def cuda(self, device: Any = None, non_blocking: builtin_bool = False) -> Any:
+        """Refused with an AssertionError: there is no such device."""
+        return self.to("cuda")
 
     def float(self) -> Any:
         """As float32."""
@@ -393,24 +389,24 @@ class Tensor(Variable):
         """A copy with memory of its own, on the tape."""
         return elementwise.Clone.apply(self)
 
-    def __bool__(self) -> bool:
+    def __bool__(self) -> builtin_bool:
         if self._data.size != 1:
             which = "more than one value" if self._data.size else "no values"
             raise RuntimeError(f"Boolean value of Tensor with {which} is ambiguous")
         return builtin_bool(self._data.item())
 
-    def __float__(self) -> float:
+    def __float__(self) -> builtin_float:
         return builtin_float(_only_element(self))
 
-    def __int__(self) -> int:
+    def __int__(self) -> builtin_int:
         return builtin_int(_only_element(self))
 
-    def __index__(self) -> int:
+    def __index__(self) -> builtin_int:
         if self._data.size != 1 or self._data.dtype.kind not in "iub":
             raise TypeError("only integer tensors of a single element can be converted to an index")
         return builtin_int(self._data.item())
 
-    def __len__(self) -> int:
+    def __len__(self) -> builtin_int:
         if not self._data.ndim:
             raise TypeError("len() of a 0-d tensor")
         return len(self._data)
@@ -420,12 +416,10 @@ class Tensor(Variable):
             raise TypeError("iteration over a 0-d tensor")
         return iter(shapes.unbind(self, 0))
 
-    def __contains__(self, element: Any) -> bool:
+    def __contains__(self, element: Any) -> builtin_bool:
         if isinstance(element, _OPERANDS):
             return builtin_bool((self == element)._data.any())
-        raise RuntimeError(
-            f"Tensor.__contains__ only supports Tensor or scalar, but you passed in a {type(element)}."
-        )
+        raise RuntimeError(f"Tensor.__contains__ only supports Tensor or scalar, but you passed in a {type(element)}.")
 
     def __format__(self, spec: str) -> str:
         if self._data.ndim == 0:
@@ -469,7 +463,7 @@ class Tensor(Variable):
     def __reduce_ex__(self, protocol: Any) -> tuple:
         return _rebuild, (type(self), self._data, self.requires_grad, _user_attributes(self))
 
-    # -- arithmetic ------------------------------------------------------------------------------------------------
+    # -- arithmetic --------------------------------------------------------------------------------------------------
 
     __add__ = __radd__ = _operator(arithmetic.add, same_dtype=arithmetic.Add)
     __sub__ = _operator(arithmetic.sub)
@@ -488,8 +482,8 @@ class Tensor(Variable):
     __neg__ = elementwise.neg
     __pos__ = elementwise.positive
     __abs__ = elementwise.abs
-    __eq__ = _operator(elementwise.eq)  # type: ignore[assignment]
-    __ne__ = _operator(elementwise.ne)  # type: ignore[assignment]
+    __eq__ = _operator(elementwise.eq)
+    __ne__ = _operator(elementwise.ne)
     __lt__ = _operator(elementwise.lt)
     __le__ = _operator(elementwise.le)
     __gt__ = _operator(elementwise.gt)
@@ -504,7 +498,7 @@ class Tensor(Variable):
     __itruediv__ = _operator(_inplace.div_)
     __ifloordiv__ = _operator(_inplace.floor_divide_)
     __imod__ = _operator(_inplace.remainder_)
-    __ipow__ = _operator(_inplace.pow_)  # type: ignore[assignment,misc]
+    __ipow__ = _operator(_inplace.pow_)
     __getitem__ = indexing.getitem
     __setitem__ = indexing.setitem
 
@@ -516,7 +510,7 @@ class Tensor(Variable):
     atan2, hypot, logaddexp, xlogy = arithmetic.atan2, arithmetic.hypot, arithmetic.logaddexp, arithmetic.xlogy
     lerp, addcmul, addcdiv = arithmetic.lerp, arithmetic.addcmul, arithmetic.addcdiv
 
-    # -- element by element ----------------------------------------------------------------------------------------
+    # -- element by element ------------------------------------------------------------------------------------------
 
     neg = negative = elementwise.neg
     abs = absolute = elementwise.abs
@@ -559,12 +553,12 @@ class Tensor(Variable):
     cumsum, cumprod, logsumexp, norm = reduction.cumsum, reduction.cumprod, reduction.logsumexp, reduction.norm
     softmax, log_softmax = reduction.softmax, reduction.log_softmax
 
-    # -- linear algebra ------------------------------------------------------------------------------------------------
+    # -- linear algebra ----------------------------------------------------------------------------------------------
 
     matmul, mm, bmm, mv, dot, outer = linalg.matmul, linalg.mm, linalg.bmm, linalg.mv, linalg.dot, linalg.outer
     addmm, baddbmm = linalg.addmm, linalg.baddbmm
 
-    # -- shape -----------------------------------------------------------------------------------------------------------
+    # -- shape -------------------------------------------------------------------------------------------------------
 
     T = property(shapes.reverse_dims, doc=shapes.reverse_dims.__doc__)
     mT = property(shapes.matrix_transpose, doc=shapes.matrix_transpose.__doc__)
@@ -579,19 +573,19 @@ class Tensor(Variable):
     flip, roll, repeat, tile = shapes.flip, shapes.roll, shapes.repeat, shapes.tile
     contiguous, numel, nelement = shapes.contiguous, shapes.numel, shapes.numel
 
-    # -- indexing ----------------------------------------------------------------------------------------------------------
+    # -- indexing ----------------------------------------------------------------------------------------------------
 
     select, narrow = indexing.select, indexing.narrow
     gather, scatter, scatter_add = indexing.gather, indexing.scatter, indexing.scatter_add
     index_select, masked_select, nonzero = indexing.index_select, indexing.masked_select, indexing.nonzero
 
-    # -- new tensors like this one -----------------------------------------------------------------------------------------
+    # -- new tensors like this one -----------------------------------------------------------------------------------
 
     new_zeros, new_ones, new_empty = creation.new_zeros, creation.new_ones, creation.new_empty
     new_full, new_tensor = creation.new_full, creation.new_tensor
     bernoulli, multinomial = creation.bernoulli, creation.multinomial
 
-    # -- in place ------------------------------------------------------------------------------------------------------------
+    # -- in place ----------------------------------------------------------------------------------------------------
 
     add_, sub_, mul_, div_ = _inplace.add_, _inplace.sub_, _inplace.mul_, _inplace.div_
     floor_divide_, remainder_, fmod_ = _inplace.floor_divide_, _inplace.remainder_, _inplace.fmod_
@@ -606,9 +600,6 @@ class Tensor(Variable):
     scatter_, scatter_add_ = _inplace.scatter_, _inplace.scatter_add_
     uniform_, normal_, random_ = _inplace.uniform_, _inplace.normal_, _inplace.random_
     bernoulli_, exponential_ = _inplace.bernoulli_, _inplace.exponential_
-
-
-builtin_bool, builtin_float, builtin_int = bool, float, int  # the class body shadows them by PyTorch's names
 
 
 def _checked_dim(dim: int, ndim: int) -> int:

@@ -28,11 +28,14 @@ from minitorch_bn.ops import (
     indexing,
     linalg,
     loss,
+    matrix,
+    normalization,
     padding,
     pixel_shuffle,
     pooling,
     reduction,
     shape,
+    sorting,
 )
 
 if TYPE_CHECKING:
@@ -44,6 +47,7 @@ ROWS: list[Row] = []
 ABSTRACT = {
     elementwise.Stepwise: "Floor, Ceil, Trunc, Round, Sign",
     padding.BorderPad: "ReflectionPad, ReplicationPad, CircularPad",
+    normalization.RowNorm: "GroupNorm, LayerNorm",
 }
 
 
@@ -107,6 +111,7 @@ probability = Domain(lambda rng, shape: rng.uniform(0.1, 0.9, shape))
 distinct = Domain(_distinct)
 thirds = Domain(lambda rng, shape: rng.choice([0.2, 0.5, 0.8], shape) + rng.uniform(-0.05, 0.05, shape))
 between_integers = Domain(lambda rng, shape: rng.integers(-3, 3, shape) + rng.uniform(0.2, 0.8, shape))
+regular = Domain(lambda rng, shape: rng.standard_normal(shape) + 3 * np.eye(shape[-1]))
 mask = Domain(lambda rng, shape: rng.random(shape) < 0.5, differentiable=False)
 
 
@@ -120,6 +125,10 @@ def below(n: int) -> Domain:
 
 def only_floats(dtype: np.dtype) -> np.dtype | None:
     return dtype if dtype.kind == "f" else None
+
+
+def no_halves(dtype: np.dtype) -> np.dtype | None:
+    return dtype if dtype.kind == "f" and dtype.itemsize > 2 else None
 
 
 def same(dtype: np.dtype) -> np.dtype:
@@ -136,6 +145,10 @@ def to_float(dtype: np.dtype) -> np.dtype:
 
 def to_int64(dtype: np.dtype) -> np.dtype:
     return dtype if dtype.kind == "f" else np.dtype(np.int64)
+
+
+def numbers_to_int64(dtype: np.dtype) -> np.dtype | None:
+    return to_int64(dtype) if dtype.kind != "b" else None
 
 
 def always(dtype: Any) -> Callable:
@@ -287,6 +300,42 @@ def batch_norm_backward(g, x, w):
     statistics = batch_norm.Statistics()
     batch_norm.BatchNorm.apply(x, w, None, None, 1e-5, statistics)
     return batch_norm.BatchNormBackward.apply(g, x, w, None, 1e-5, statistics)
+
+
+def np_standardised(x, axes, eps=1e-5):
+    return (x - x.mean(axes, keepdims=True)) / np.sqrt(x.var(axes, keepdims=True) + eps)
+
+
+def np_rms_norm(x, eps=1e-5):
+    return x / np.sqrt((x * x).mean(-1, keepdims=True) + eps)
+
+
+def np_rms_norm_backward(g, x, eps=1e-5):
+    r = 1 / np.sqrt((x * x).mean(-1, keepdims=True) + eps)
+    return r * (g - x * r * (g * x * r).mean(-1, keepdims=True))
+
+
+def np_sort(a):
+    order = a.argsort(1)
+    return np.take_along_axis(a, order, 1), order
+
+
+def np_kth(a, k):
+    return tuple(part[:, k] for part in np_sort(a))
+
+
+def np_running(extreme):
+    """Running extremes along dimension 1, and where they stand."""
+
+    def call(a):
+        values = extreme.accumulate(a, 1)
+        return values, np.array([[np.flatnonzero(row == v)[0] for v in best] for row, best in zip(a, values)])
+
+    return call
+
+
+def np_block_diag(a, b):
+    return np.block([[a, np.zeros((len(a), b.shape[1]))], [np.zeros((len(b), a.shape[1])), b]])
 
 
 def np_cross_entropy(x, t):
@@ -468,6 +517,25 @@ for p in (1, 1.5, 3):
     row(reduction.Norm, lambda a, p=p: a.norm(p, 1), lambda a, p=p: np_norm(a, p, 1), nonzero(2, 3))
 row(reduction.Norm, lambda a: a.norm(math.inf, 0), lambda a: np.abs(a).max(0), distinct(3, 2))
 
+# -- order ---------------------------------------------------------------------------------------------------------
+
+row(sorting.Sort, lambda a: sorting.sort(a, 1), np_sort, distinct(2, 4), result=same)
+row(sorting.SortStable, lambda a: sorting.sort(a, 1, stable=True), np_sort, distinct(2, 4), result=same)
+row(sorting.Topk, lambda a: sorting.topk(a, 2, 1, largest=False), lambda a: tuple(p[:, :2] for p in np_sort(a)),
+    distinct(2, 4), result=numbers)
+row(sorting.Kthvalue, lambda a: sorting.kthvalue(a, 2, 1), lambda a: np_kth(a, 1), distinct(2, 4), result=numbers)
+row(sorting.MedianDim, lambda a: sorting.median(a, 1), lambda a: np_kth(a, 1), distinct(2, 4), result=numbers)
+row(sorting.NanmedianDim, lambda a: sorting.nanmedian(a, 1), lambda a: np_kth(a, 1), distinct(2, 4), result=numbers)
+row(sorting.Mode, lambda a: sorting.mode(a, 1), lambda a: np_kth(a, 0), distinct(2, 4), result=numbers)
+row(sorting.Cummax, lambda a: sorting.cummax(a, 1), np_running(np.maximum), distinct(2, 4), result=same)
+row(sorting.Cummin, lambda a: sorting.cummin(a, 1), np_running(np.minimum), distinct(2, 4), result=same)
+row(sorting.Median, sorting.median, lambda a: np.sort(a, None)[2], distinct(2, 3), result=numbers)
+row(sorting.Nanmedian, sorting.nanmedian, lambda a: np.sort(a, None)[2], distinct(2, 3), result=numbers)
+row(sorting.Unique, sorting.unique, np.unique, distinct(2, 3), result=same, orders=0)
+row(sorting.UniqueDim, lambda a: sorting.unique(a, dim=0), lambda a: np.unique(a, axis=0), distinct(3, 2),
+    result=same, orders=0)
+row(sorting.UniqueConsecutive, sorting.unique_consecutive, np.ravel, distinct(2, 3), result=same, orders=0)
+
 # -- shape ---------------------------------------------------------------------------------------------------------
 
 row(shape.View, lambda a: a.reshape(3, -1), lambda a: a.reshape(3, -1), real(2, 3), result=same)
@@ -564,6 +632,18 @@ row(linalg.Baddbmm, torch.baddbmm, lambda c, a, b: c + a @ b, real(2, 3, 4), rea
     result=numbers)
 row(linalg.Linear, F.linear, lambda x, w, b: x @ w.T + b, real(2, 4, 3), real(5, 3), real(5))
 row(linalg.Linear, F.linear, lambda x, w: x @ w.T, real(4, 3), real(5, 3))
+row(matrix.Trace, matrix.trace, np.trace, real(3, 4), result=numbers_to_int64)
+row(matrix.DiagEmbed, matrix.diag_embed, lambda a: a[..., None] * np.eye(3), real(2, 3), result=same)
+row(matrix.Cross, lambda a, b: matrix.cross(a, b, dim=1), np.cross, real(2, 3), real(2, 3), result=numbers)
+row(matrix.Addmv, matrix.addmv, lambda c, a, b: c + a @ b, real(2), real(2, 3), real(3), result=numbers)
+row(matrix.Addr, lambda c, a, b: matrix.addr(c, a, b, alpha=2), lambda c, a, b: c + 2 * np.outer(a, b),
+    real(2, 3), real(2), real(3), result=numbers)
+row(matrix.Addbmm, matrix.addbmm, lambda c, a, b: c + (a @ b).sum(0), real(3, 4), real(2, 3, 2), real(2, 2, 4))
+row(matrix.BlockDiag, matrix.block_diag, np_block_diag, real(2, 3), real(1, 2), result=same)
+row(matrix.Inv, matrix.inv, np.linalg.inv, regular(2, 3, 3), result=no_halves)
+row(matrix.Solve, matrix.solve, np.linalg.solve, regular(3, 3), real(3, 2), result=no_halves)
+row(matrix.Det, matrix.det, np.linalg.det, regular(2, 3, 3), result=no_halves)
+row(matrix.Slogdet, matrix.slogdet, lambda a: tuple(np.linalg.slogdet(a)), regular(3, 3), result=no_halves)
 
 # -- activation ----------------------------------------------------------------------------------------------------
 
@@ -661,6 +741,15 @@ row(batch_norm.BatchNormBackward, batch_norm_backward, np_batch_norm_backward, r
 row(batch_norm.FixedBatchNorm, lambda x, w,
     b: F.batch_norm(x, torch.zeros(2).to(x.dtype), torch.ones(2).to(x.dtype) * 2, w, b), lambda x, w,
     b: np_batch_norm(x, w, b, np.zeros(2), np.full(2, 2.0)), real(3, 2, 4), real(2), real(2))
+row(normalization.GroupNorm, lambda x, w, b: normalization.group_norm(x, 2, w, b),
+    lambda x, w, b: np_standardised(x.reshape(2, 2, -1), 2).reshape(x.shape) * w[:, None] + b[:, None],
+    real(2, 4, 3), real(4), real(4))
+row(normalization.LayerNorm, lambda x, w, b: normalization.layer_norm(x, (2, 3), w, b),
+    lambda x, w, b: np_standardised(x, (1, 2)) * w + b, real(4, 2, 3), real(2, 3), real(2, 3))
+row(normalization.RmsNorm, lambda x, w: normalization.rms_norm(x, (3,), w, 1e-5), lambda x, w: np_rms_norm(x) * w,
+    real(4, 3), real(3))
+row(normalization.RmsNormBackward, lambda g, x: normalization.RmsNormBackward.apply(g, x, (1,), 1e-5),
+    np_rms_norm_backward, real(4, 3), real(4, 3))
 row(loss.CrossEntropy, F.cross_entropy, np_cross_entropy, real(4, 3), below(3)(4))
 row(loss.CrossEntropy2d, F.cross_entropy, np_cross_entropy, real(2, 3, 2, 2), below(3)(2, 2, 2))
 row(loss.CrossEntropyGrad, cross_entropy_grad, np_cross_entropy_grad, real(4, 3), real(4), below(3)(4))

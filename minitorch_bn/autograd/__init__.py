@@ -1,5 +1,7 @@
 """Reverse-mode automatic differentiation: the tape, its nodes, and the backward pass."""
 
+from typing import Any
+
 from minitorch_bn.autograd import graph
 from minitorch_bn.autograd import inplace as _inplace  # noqa: F401 - completes the in-place machinery
 from minitorch_bn.autograd.anomaly_mode import detect_anomaly, set_detect_anomaly
@@ -30,3 +32,12 @@ __all__ = [
     "set_detect_anomaly",
     "set_grad_enabled",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """``functional`` stands on Tensors, some floors above: it is loaded when it is first used."""
+    if name == "functional":
+        import importlib
+
+        return importlib.import_module(f"{__name__}.functional")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -50,7 +50,7 @@ def _set(enabled: bool, check_nan: bool) -> None:
     engine.set_watch(_watched if enabled else None)
 
 
-class set_detect_anomaly:  # noqa: N801 - PyTorch's name
+class set_detect_anomaly:
     """Turns anomaly detection on or off: at once when called, undone at the end when used as a context.
 
     Args:
@@ -82,11 +82,11 @@ class set_detect_anomaly:  # noqa: N801 - PyTorch's name
         _set(*self._before)
 
 
-class detect_anomaly:  # noqa: N801 - PyTorch's name
+class detect_anomaly:
     """Anomaly detection as a context or decorator; it warns, since every operation becomes slower.
 
-    Backward inside raises a RuntimeError where the first NaN arises, unless ``check_nan=False``, and a warning shows the
-    forward line that the failing node came from, if that ran inside too.
+    Backward inside raises a RuntimeError where the first NaN arises, unless ``check_nan=False``, and a warning shows
+    the forward line that the failing node came from, if that ran inside too.
 
     >>> import warnings
     >>> import minitorch_bn as torch
@@ -193,8 +193,8 @@ def _warn(node: Any) -> None:
     while parent is not None and hasattr(parent, "_origin"):
         stack, grandparent = parent._origin
         start = (
-            f"\n\nPrevious calculation was induced by {parent.name()}. Traceback of forward call that induced the previous "
-            "calculation:\n"
+            f"\n\nPrevious calculation was induced by {parent.name()}. Traceback of forward call that induced the "
+            "previous calculation:\n"
         )
         _warn_caller(start + "".join(stack.format()))
         parent = grandparent

@@ -50,42 +50,47 @@ def run_backward(
     run = _run if _watch is None else _watch(_run)
     waiting: dict[int, tuple[Node, list]] = {}  # sequence number -> node, gradients of its outputs so far
     heap: list[int] = []
-
-    def send(node: Node, output_nr: int, grad: Any) -> None:
-        if runs is not None and node not in runs:
-            return
-        shape, dtype = node.metadata[output_nr]
-        data = grad._data
-        if data.shape != shape or data.dtype != dtype:
-            grad = fit(grad, shape, dtype)
-        entry = waiting.get(node.sequence_nr)
-        if entry is None:
-            entry = waiting[node.sequence_nr] = (node, [None] * len(node.metadata))
-            heappush(heap, -node.sequence_nr)
-        so_far = entry[1][output_nr]
-        if so_far is not None:
-            grad = so_far + grad if create_graph else wrap(mode.quietly(np.add, so_far._data, grad._data))
-        entry[1][output_nr] = grad
-
+    edges, results = roots, grads
     before = mode.grad
     mode.grad = create_graph
     try:
-        for (node, output_nr), grad in zip(roots, grads):
-            send(node, output_nr, grad)
-        while heap:
+        while True:
+            for edge, grad in zip(edges, results):
+                if edge is None or grad is None:
+                    continue
+                node, output_nr = edge
+                if runs is not None and node not in runs:
+                    continue
+                shape, dtype = node.metadata[output_nr]
+                if grad._data.shape != shape or grad._data.dtype != dtype:
+                    grad = fit(grad, shape, dtype)
+                number = node.sequence_nr
+                entry = waiting.get(number)
+                if entry is None:
+                    entry = waiting[number] = (node, [None] * len(node.metadata))
+                    heappush(heap, -number)
+                so_far = entry[1][output_nr]
+                entry[1][output_nr] = grad if so_far is None else _add(so_far, grad)
+            if not heap:
+                break
             node, node_grads = waiting.pop(-heappop(heap))
-            _call_hooks(node, node_grads)
+            if node._hooked or type(node) is AccumulateGrad:
+                _call_hooks(node, node_grads)
             if captures is not None:
                 _capture(node, node_grads, captures)
                 if not runs[node]:  # type: ignore[index]
+                    edges, results = [], []
                     continue
-            for edge, grad in zip(node.edges, run(node, node_grads)):
-                if edge is not None and grad is not None:
-                    send(edge[0], edge[1], grad)
+            edges, results = node.edges, run(node, node_grads)
             if not retain_graph:
                 node.release()
     finally:
         mode.grad = before
+
+
+def _add(a: Any, b: Any) -> Any:
+    """The sum of two gradients, on the tape if this backward is itself recorded."""
+    return a + b if mode.grad else wrap(mode.quietly(np.add, a._data, b._data))
 
 
 def fit(grad: Any, shape: tuple[int, ...], dtype: np.dtype) -> Any:
@@ -100,6 +105,8 @@ def fit(grad: Any, shape: tuple[int, ...], dtype: np.dtype) -> Any:
 
 def _run(node: Node, grads: list) -> tuple:
     """The node's own rule, between the hooks registered on the node itself."""
+    if len(grads) == 1 and not node._hooked:
+        return node.run(grads)
     if len(grads) > 1 and node.materialize_grads:
         grads = [_zeros(*meta) if g is None else g for g, meta in zip(grads, node.metadata)]
     if node._node_pre_hooks is not None:

@@ -26,6 +26,7 @@ class FunctionCtx(Node):
     _dirty: tuple = ()
     _non_differentiable: tuple = ()
     _needs: tuple[bool, ...] = ()
+    _is_tensor: tuple[bool, ...] = ()
 
     @property
     def needs_input_grad(self) -> tuple[bool, ...]:
@@ -78,8 +79,8 @@ class FunctionCtx(Node):
             return function.backward
         if function.backward is not Function.backward:
             raise RuntimeError(
-                "Implementing both 'backward' and 'vjp' for a custom Function is not allowed. You should only implement "
-                "one of them."
+                "Implementing both 'backward' and 'vjp' for a custom Function is not allowed. You should only "
+                "implement one of them."
             )
         return function.vjp
 
@@ -231,7 +232,7 @@ def _record(ctx: FunctionCtx, args: tuple, outputs: tuple) -> None:
     """Makes the call the node its differentiable outputs come from."""
     ctx.sequence_nr = _next_sequence_number()
     trace(ctx)
-    metadata = []
+    metadata: list[tuple] = []
     for output_nr, out in enumerate(outputs):
         if not isinstance(out, Variable):
             metadata.append(((), None))

@@ -1,7 +1,8 @@
 """Jacobians, Hessians and their products with vectors, of functions that take and return tensors or tuples of them.
 
-Products from the right, J v, need no second kind of differentiation: the gradient u J is linear in u, so its own gradient
-with respect to u, answered with v, is J v. Every rule of this library can be differentiated again, which makes that exact.
+Products from the right, J v, need no second kind of differentiation: the gradient u J is linear in u, so its own
+gradient with respect to u, answered with v, is J v. Every rule of this library can be differentiated again, which makes
+that exact.
 """
 
 from __future__ import annotations
@@ -54,11 +55,11 @@ def rows(outputs: Sequence, inputs: Sequence, create_graph: bool) -> list[list]:
     for out in outputs:
         found = [pull_back([out], inputs, [unit], create_graph, retain_graph=True) for unit in units(out)]
         columns = zip(*found) if found else ((),) * len(inputs)
-        table.append([_stacked(column, value, out, dim=0) for column, value in zip(columns, inputs)])
+        table.append([stacked(column, value, out, dim=0) for column, value in zip(columns, inputs)])
     return table
 
 
-def _stacked(parts: Sequence, like: Any, other: Any, dim: int) -> Any:
+def stacked(parts: Sequence, like: Any, other: Any, dim: int) -> Any:
     """Rows (dim=0) or columns (dim=-1) of a Jacobian put together."""
     shape = other.shape + like.shape if dim == 0 else like.shape + other.shape
     if all(part is None for part in parts):
@@ -141,8 +142,8 @@ def _check_outputs(outputs: Sequence, strict: bool) -> None:
     for i, out in enumerate(outputs):
         if strict and not out.requires_grad:
             raise RuntimeError(
-                f"Output {i} of the user-provided function does not require gradients. The outputs must be computed in a "
-                "differentiable manner from the input when running in strict mode."
+                f"Output {i} of the user-provided function does not require gradients. The outputs must be computed in "
+                "a differentiable manner from the input when running in strict mode."
             )
 
 
@@ -153,14 +154,15 @@ def _check_gradient(gradients: Sequence, strict: bool) -> None:
             return
         if gradient is None:
             raise RuntimeError(
-                f"The output of the user-provided function is independent of input {i}. This is not allowed in strict mode."
+                f"The output of the user-provided function is independent of input {i}. This is not allowed in strict "
+                "mode."
             )
         if not gradient.requires_grad:
             raise RuntimeError(
                 "While computing the hessian, found that the jacobian of the user-provided function with respect to "
-                f"input {i} is independent of the input. This is not allowed in strict mode. You should ensure that your "
-                "function is twice differentiable and that the jacobian depends on the inputs (this would be violated by "
-                "a linear function for example)."
+                f"input {i} is independent of the input. This is not allowed in strict mode. You should ensure that "
+                "your function is twice differentiable and that the jacobian depends on the inputs (this would be "
+                "violated by a linear function for example)."
             )
 
 
@@ -169,13 +171,14 @@ def _filled(values: Sequence, like: Sequence, strict: bool, create_graph: bool, 
     for i, value in enumerate(values):
         if strict and value is None:
             raise RuntimeError(
-                f"The {what} of the user-provided function is independent of input {i}. This is not allowed in strict mode."
+                f"The {what} of the user-provided function is independent of input {i}. This is not allowed in strict "
+                "mode."
             )
         if strict and create_graph and not value.requires_grad:
             what = "jacobian" if what == "output" else what
             raise RuntimeError(
-                f"The {what} of the user-provided function is independent of input {i}. This is not allowed in strict mode "
-                "when create_graph=True."
+                f"The {what} of the user-provided function is independent of input {i}. This is not allowed in strict "
+                "mode when create_graph=True."
             )
     return [zeros_like(x) if value is None else value for value, x in zip(values, like)]
 
@@ -190,7 +193,8 @@ def vjp(
 
     ``inputs`` and the result of ``func`` are tensors or tuples of tensors. ``v`` has the form of the outputs; it may be
     left out for a single output of one element. v J has the form of the inputs, zeros where an input has no influence.
-    With ``create_graph`` the results can be differentiated. ``strict`` raises RuntimeError for an input without influence.
+    With ``create_graph`` the results can be differentiated. ``strict`` raises RuntimeError for an input without
+    influence.
 
     >>> import minitorch_bn as torch
     >>> torch.autograd.functional.vjp(lambda x: x * x, torch.tensor([1.0, 2.0]), torch.tensor([1.0, 10.0]))
@@ -207,7 +211,8 @@ def vjp(
             vectors = (wrap(np.ones_like(outputs[0]._data)),)
         else:
             raise RuntimeError(
-                "The vector v can only be None if the user-provided function returns a single Tensor with a single element."
+                "The vector v can only be None if the user-provided function returns a single Tensor with a single "
+                "element."
             )
         result = _filled(pull_back(outputs, x, vectors, create_graph), x, strict, create_graph)
     return _result(outputs, is_tuple, create_graph), _result(result, inputs_is_tuple, create_graph)
@@ -250,7 +255,7 @@ def jacobian(
     """The Jacobian of ``func``, of shape output.shape + input.shape.
 
     A tuple of outputs gives a tuple over them, a tuple of inputs a tuple over those inside. ``create_graph`` and
-    ``strict`` as in ``vjp``; ``vectorize`` and ``strategy`` are accepted where PyTorch accepts them, the values are the same.
+    ``strict`` as in ``vjp``; ``vectorize`` and ``strategy`` are accepted where PyTorch accepts them, and change nothing.
 
     >>> import minitorch_bn as torch
     >>> torch.autograd.functional.jacobian(lambda x: x * x.sum(), torch.tensor([1.0, 2.0]))
@@ -272,27 +277,27 @@ def jacobian(
 def _check_strategy(strategy: str, create_graph: bool, strict: bool, vectorize: bool) -> None:
     if strategy not in ("forward-mode", "reverse-mode"):
         raise AssertionError(
-            'Expected strategy to be either "forward-mode" or "reverse-mode". Hint: If your function has more outputs than '
-            'inputs, "forward-mode" tends to be more performant. Otherwise, prefer to use "reverse-mode".'
+            'Expected strategy to be either "forward-mode" or "reverse-mode". Hint: If your function has more outputs '
+            'than inputs, "forward-mode" tends to be more performant. Otherwise, prefer to use "reverse-mode".'
         )
     here = "torch.autograd.functional.jacobian:"
     if strategy == "forward-mode":
         if create_graph:
             raise NotImplementedError(
-                f'{here} `create_graph=True` and `strategy="forward-mode"` are not supported together (yet). Please either '
-                'set `create_graph=False` or `strategy="reverse-mode"`.'
+                f'{here} `create_graph=True` and `strategy="forward-mode"` are not supported together (yet). Please '
+                'either set `create_graph=False` or `strategy="reverse-mode"`.'
             )
         if strict:
             raise RuntimeError(
-                f'{here} `strict=True` and `strategy="forward-mode"` are not supported together (yet). Please either set '
-                '`strict=False` or `strategy="reverse-mode"`.'
+                f'{here} `strict=True` and `strategy="forward-mode"` are not supported together (yet). Please either '
+                'set `strict=False` or `strategy="reverse-mode"`.'
             )
         if not vectorize:
             raise NotImplementedError(_NEEDS_VECTORIZE)
     elif strict and vectorize:
         raise RuntimeError(
-            f"{here} `strict=True` and `vectorized=True` are not supported together. Please either set `strict=False` or "
-            "`vectorize=False`."
+            f"{here} `strict=True` and `vectorized=True` are not supported together. Please either set `strict=False` "
+            "or `vectorize=False`."
         )
 
 
@@ -308,8 +313,8 @@ def _check_influence(outputs: tuple, inputs: tuple, create_graph: bool) -> None:
         for i, found in enumerate(pull_back([out], inputs, [probe], create_graph, retain_graph=True)):
             if found is None:
                 raise RuntimeError(
-                    f"Output {j} of the user-provided function is independent of input {i}. This is not allowed in strict "
-                    "mode."
+                    f"Output {j} of the user-provided function is independent of input {i}. This is not allowed in "
+                    "strict mode."
                 )
             if create_graph and not found.requires_grad:
                 raise RuntimeError(

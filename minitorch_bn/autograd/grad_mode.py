@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 class _Mode(threading.local):
     """The switches of the running thread; a new thread starts with recording on.
 
-    ``quietly(f, *args)`` calls ``f`` with numpy's floating-point warnings off: inf and nan are values here. It runs in a
-    context of the thread's own where they are off for good, which costs a twentieth of switching them off and on.
+    ``quietly(f, *args)`` calls ``f`` with numpy's floating-point warnings off: inf and nan are values here. It runs in
+    a context of the thread's own where they are off for good, which costs a twentieth of switching them off and on.
     """
 
     grad = True
@@ -116,7 +116,7 @@ class _NoArgumentContext(_GradContext):
         return context if func is None else context(func)
 
 
-class no_grad(_NoArgumentContext):  
+class no_grad(_NoArgumentContext):
     """Nothing inside is recorded; results do not require grad.
 
     >>> import minitorch_bn as torch

@@ -54,6 +54,7 @@ def add_hook(owner: Any, attribute: str, fn: Callable) -> RemovableHandle:
     if hooks is None:
         hooks = {}
         setattr(owner, attribute, hooks)
+        owner._hooked = True
     return add_to(hooks, fn)
 
 
@@ -69,6 +70,7 @@ def register_tensor_hook(tensor: Any, fn: Callable) -> RemovableHandle:
         return add_hook(tensor, "_hooks", fn)
     if node._pre_hooks is None:
         node._pre_hooks = {}
+        node._hooked = True
     return add_to(node._pre_hooks.setdefault(tensor._output_nr, {}), fn)
 
 
@@ -76,6 +78,7 @@ def retain_on(node: Any, output_nr: int, tensor: Any) -> None:
     """The node stores its output's gradient into ``tensor.grad`` as backward passes."""
     if node._retained is None:
         node._retained = {}
+        node._hooked = True
     node._retained[output_nr] = weakref.ref(tensor)
 
 
@@ -141,7 +144,7 @@ def _check_replacement(fn: Callable, before: Any, after: Any) -> None:
     if before is None:
         raise RuntimeError("can't replace a None gradient with a non-None value")
     if after._data.dtype != before._data.dtype:
-        was, got = before.type(), after.type()  # type: ignore[attr-defined]
+        was, got = before.type(), after.type()
         raise RuntimeError(f"hook '{_name(fn)}' has changed the type of value (was {was} got {got})")
     if after._data.shape != before._data.shape:
         raise RuntimeError(f"hook '{_name(fn)}' has changed the size of value")

@@ -66,6 +66,7 @@ class Node:
     _retained: dict | None = None  # output_nr -> weak reference to a tensor that retains its gradient
     _node_pre_hooks: dict | None = None
     _node_post_hooks: dict | None = None
+    _hooked = False  # whether any of these four was ever set
     materialize_grads = True  # missing gradients of some outputs arrive as zeros
 
     def run(self, grads: list) -> Any:
@@ -112,21 +113,23 @@ class Node:
         """
         packed: list = []
         for value in self._saved:
-            if value is None or not isinstance(value, (np.ndarray, np.generic, Variable)):
-                packed.append(value)  # None and Python numbers
+            if value is None:
+                packed.append(None)
                 continue
             for place, known in enumerate(inputs):
                 if known is value:
                     packed.append(_pack_tensor(tensors_in[place], place))
                     break
             else:
-                for place, known in enumerate(outputs):
-                    if known is value:
-                        packed.append(_pack_tensor(tensors_out[place], ~place))
-                        break
-                else:
-                    packed.append(self._pack_constant(value))
+                packed.append(self._pack_other(value, outputs, tensors_out))
         self._saved = packed
+
+    def _pack_other(self, value: Any, outputs: Sequence, tensors_out: Sequence) -> Any:
+        """What is saved but no input: an output, a number, or a constant."""
+        for place, known in enumerate(outputs):
+            if known is value:
+                return _pack_tensor(tensors_out[place], ~place)
+        return self._pack_constant(value) if isinstance(value, (np.ndarray, np.generic, Variable)) else value
 
     def _pack_constant(self, value: Any) -> tuple:
         """Masks, indices: what has no derivative."""
@@ -183,7 +186,9 @@ class Node:
             self._saved = None
 
 
-def _pack_tensor(tensor: Any, place: int) -> tuple:
+def _pack_tensor(tensor: Any, place: int) -> Any:
+    if not isinstance(tensor, Variable):
+        return tensor  # a number among the inputs
     counter = tensor._version_counter
     return (tensor._data, counter, counter[0], place)
 
@@ -295,6 +300,11 @@ class Operator(Node):
         """What ``save_for_backward`` kept, as Tensors; connected to the graph if this backward is itself recorded."""
         return ctx._unpack_all(connect=mode.grad)
 
+    @property
+    def needs_input_grad(ctx) -> Sequence:
+        """For each input something true if its gradient is asked for: the edge that it goes along."""
+        return ctx.edges
+
     @classmethod
     def apply(cls, *args: Any) -> Any:
         """Runs the operator on Tensors (and plain values), and records it if a gradient may be asked for."""
@@ -334,7 +344,8 @@ class Operator(Node):
                     if not ctx.recording:
                         ctx.recording = True
                         ctx.edges = list(ctx.edges)
-                    ctx.edges[i] = gradient_edge(arg)
+                    node = arg._node
+                    ctx.edges[i] = (node, arg._output_nr) if node is not None else gradient_edge(arg)
         return arrays
 
     def _compute(ctx, arrays: list) -> Any:
@@ -352,15 +363,12 @@ class Operator(Node):
         ctx.sequence_nr = _next_sequence_number()
         if _trace is not None:
             _trace(ctx)
-        metadata = []
+        ctx.metadata = [(output._data.shape, output._data.dtype) for output in outputs]
         for output_nr, output in enumerate(outputs):
-            data = output._data
-            metadata.append((data.shape, data.dtype))
-            if data.dtype.kind in "fV":  # V: numpy's kind for bfloat16
+            if output._data.dtype.kind in "fV":  # V: numpy's kind for bfloat16
                 output._node = ctx
                 output._output_nr = output_nr
                 output._requires_grad = True
-        ctx.metadata = metadata
 
     @classmethod
     def apply_(cls, target: Any, *args: Any) -> Any:

@@ -42,9 +42,10 @@ _REASONS = {
 
 
 class View:
-    """How a tensor came out of its base: ``steps`` is ``(steps before, (operator, options, output))``, None at the base.
+    """How a tensor came out of its base.
 
-    Views of views share the steps before, so that a long chain of them stays cheap.
+    ``steps`` is ``(steps before, (operator, options, output))``, None at the base: views of views share the steps
+    before, so that a long chain of them stays cheap.
     """
 
     __slots__ = ("base", "forbidden", "steps", "version")
@@ -211,6 +212,4 @@ def check_fits(target: Any, out: np.ndarray) -> None:
     if out.shape != shape:
         broadcast = broadcast_shapes(shape, out.shape)
         if broadcast != shape:
-            raise RuntimeError(
-                f"output with shape {list(shape)} doesn't match the broadcast shape {list(broadcast)}"
-            )
+            raise RuntimeError(f"output with shape {list(shape)} doesn't match the broadcast shape {list(broadcast)}")

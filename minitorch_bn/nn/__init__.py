@@ -40,13 +40,28 @@ from minitorch_bn.nn.modules.conv import (
     ConvTranspose1d,
     ConvTranspose2d,
     ConvTranspose3d,
+    LazyConv1d,
+    LazyConv2d,
+    LazyConv3d,
+    LazyConvTranspose1d,
+    LazyConvTranspose2d,
+    LazyConvTranspose3d,
 )
 from minitorch_bn.nn.modules.distance import CosineSimilarity, PairwiseDistance
 from minitorch_bn.nn.modules.dropout import Dropout, Dropout1d, Dropout2d, Dropout3d
 from minitorch_bn.nn.modules.flatten import Flatten, Unflatten
 from minitorch_bn.nn.modules.fold import Fold, Unfold
 from minitorch_bn.nn.modules.frozen_batchnorm import FrozenBatchNorm1d, FrozenBatchNorm2d, FrozenBatchNorm3d
-from minitorch_bn.nn.modules.linear import Identity, Linear
+from minitorch_bn.nn.modules.instancenorm import (
+    InstanceNorm1d,
+    InstanceNorm2d,
+    InstanceNorm3d,
+    LazyInstanceNorm1d,
+    LazyInstanceNorm2d,
+    LazyInstanceNorm3d,
+)
+from minitorch_bn.nn.modules.lazy_batchnorm import LazyBatchNorm1d, LazyBatchNorm2d, LazyBatchNorm3d
+from minitorch_bn.nn.modules.linear import Identity, LazyLinear, Linear
 from minitorch_bn.nn.modules.loss import (
     BCELoss,
     BCEWithLogitsLoss,
@@ -61,6 +76,7 @@ from minitorch_bn.nn.modules.loss import (
     SmoothL1Loss,
 )
 from minitorch_bn.nn.modules.module import Module
+from minitorch_bn.nn.modules.normalization import GroupNorm, LayerNorm, RMSNorm
 from minitorch_bn.nn.modules.padding import (
     CircularPad1d,
     CircularPad2d,
@@ -94,7 +110,7 @@ from minitorch_bn.nn.modules.pooling import (
     MaxPool3d,
 )
 from minitorch_bn.nn.modules.sparse import Embedding
-from minitorch_bn.nn.parameter import Buffer, Parameter
+from minitorch_bn.nn.parameter import Buffer, Parameter, UninitializedBuffer, UninitializedParameter
 
 __all__ = [
     "functional",
@@ -105,10 +121,24 @@ __all__ = [
     "Buffer",
     "Module",
     "Parameter",
+    "UninitializedBuffer",
+    "UninitializedParameter",
     # normalisation
     "BatchNorm1d",
     "BatchNorm2d",
     "BatchNorm3d",
+    "GroupNorm",
+    "InstanceNorm1d",
+    "InstanceNorm2d",
+    "InstanceNorm3d",
+    "LayerNorm",
+    "LazyBatchNorm1d",
+    "LazyBatchNorm2d",
+    "LazyBatchNorm3d",
+    "LazyInstanceNorm1d",
+    "LazyInstanceNorm2d",
+    "LazyInstanceNorm3d",
+    "RMSNorm",
     "BatchRenorm1d",
     "BatchRenorm2d",
     "BatchRenorm3d",
@@ -123,6 +153,7 @@ __all__ = [
     "Sequential",
     # linear and embedding
     "Identity",
+    "LazyLinear",
     "Linear",
     "Embedding",
     # convolution
@@ -132,6 +163,12 @@ __all__ = [
     "ConvTranspose1d",
     "ConvTranspose2d",
     "ConvTranspose3d",
+    "LazyConv1d",
+    "LazyConv2d",
+    "LazyConv3d",
+    "LazyConvTranspose1d",
+    "LazyConvTranspose2d",
+    "LazyConvTranspose3d",
     "Fold",
     "Unfold",
     # pooling

@@ -64,6 +64,7 @@ from minitorch_bn.ops.loss import (
     nll_loss,
     smooth_l1_loss,
 )
+from minitorch_bn.ops.normalization import group_norm, instance_norm, layer_norm, rms_norm
 from minitorch_bn.ops.padding import pad
 from minitorch_bn.ops.pixel_shuffle import pixel_shuffle, pixel_unshuffle
 from minitorch_bn.ops.pooling import (
@@ -83,6 +84,10 @@ from minitorch_bn.ops.pooling import (
 
 __all__ = [
     "batch_norm",
+    "group_norm",
+    "instance_norm",
+    "layer_norm",
+    "rms_norm",
     # activations
     "relu",
     "relu_",

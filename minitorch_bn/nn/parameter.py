@@ -1,4 +1,7 @@
-"""``Parameter`` and ``Buffer``: tensors that a Module recognises as its own when they are assigned to it."""
+"""``Parameter`` and ``Buffer``: tensors that a Module recognises as its own when they are assigned to it.
+
+Beside each is its uninitialized form, which lazy modules hold until they know the shape.
+"""
 
 from __future__ import annotations
 
@@ -6,10 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 from minitorch_bn.autograd.variable import Variable
 from minitorch_bn.creation import empty
+from minitorch_bn.dtypes import from_numpy_dtype
 from minitorch_bn.tensor import Tensor
 
 if TYPE_CHECKING:
+    import numpy as np
     from typing_extensions import Self
+
+    from minitorch_bn.dtypes import dtype as DType
 
 
 class Parameter(Tensor):
@@ -91,6 +98,129 @@ class Buffer(Tensor, metaclass=_BufferMeta):
         result.persistent = persistent
         result._is_buffer = True
         return result
+
+
+_values: Any = Variable._data  # the slot itself, which the property below hides
+
+
+class UninitializedTensorMixin:
+    """A tensor of a dtype but without a shape, until ``materialize`` turns it into a ``cls_to_become``."""
+
+    __slots__ = ()
+    cls_to_become: type[Any]
+    requires_grad: bool
+
+    @property
+    def _data(self) -> np.ndarray:
+        # Whatever needs values reads this.
+        raise ValueError(
+            "Attempted to use an uninitialized parameter in an operation. This error happens when you are using a "
+            f"`LazyModule` or explicitly manipulating `torch.nn.parameter.{type(self).__name__}` objects. When using "
+            "LazyModules Call `forward` with a dummy batch to initialize the parameters before calling torch functions"
+        )
+
+    @property
+    def shape(self) -> Any:
+        """There is none yet: RuntimeError."""
+        raise RuntimeError(
+            "Can't access the shape of an uninitialized parameter or buffer. This error usually happens in "
+            "`load_state_dict` when trying to load an uninitialized parameter into an initialized one. Call `forward` to "
+            "initialize the parameters before accessing their attributes."
+        )
+
+    @property
+    def dtype(self) -> DType:
+        """The element type that it will have."""
+        return from_numpy_dtype(_values.__get__(self).dtype)
+
+    @property
+    def data(self) -> Self:
+        """Itself."""
+        return self
+
+    @data.setter
+    def data(self, value: Any) -> None:
+        _values.__set__(self, _values.__get__(value) if is_lazy(value) else self._data)
+
+    def detach(self) -> Self:
+        """Itself: there is no history to be cut off from."""
+        return self
+
+    def to(self, *args: Any, **kwargs: Any) -> Self:
+        """An uninitialized tensor of another dtype; itself if nothing changes."""
+        dtype = empty(0, dtype=self.dtype).to(*args, **kwargs).dtype
+        return self if dtype is self.dtype else self._like(dtype)
+
+    def materialize(self, shape: Any, device: Any = None, dtype: DType | None = None) -> None:
+        """Turns this very object into a Parameter or buffer of a shape; its values are still to be set."""
+        values = empty(shape, device=device, dtype=dtype or self.dtype)._data
+        self.__class__ = self.cls_to_become
+        _values.__set__(self, values)
+
+    def _arguments(self) -> tuple[Any, ...]:
+        return self.requires_grad, None, self.dtype
+
+    def _like(self, dtype: DType) -> Self:
+        requires_grad, device, _, *others = self._arguments()
+        return type(self)(requires_grad, device, dtype, *others)
+
+    def __repr__(self, *, tensor_contents: Any = None) -> str:
+        return f"<{type(self).__name__}>"
+
+    def __copy__(self) -> Self:
+        return self._like(self.dtype)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        if id(self) not in memo:
+            memo[id(self)] = self._like(self.dtype)
+        return memo[id(self)]
+
+    def __reduce_ex__(self, protocol: Any) -> tuple[Any, ...]:
+        return type(self), self._arguments()
+
+
+class UninitializedParameter(UninitializedTensorMixin, Parameter):
+    """A parameter whose shape is not known yet; ``materialize(shape)`` makes it a Parameter, the object stays the same.
+
+    Raises ValueError where its values are needed, RuntimeError where its shape is.
+
+    >>> import minitorch_bn as torch
+    >>> weight = torch.nn.UninitializedParameter(); weight
+    <UninitializedParameter>
+    >>> weight.materialize((2, 3)); weight.shape
+    torch.Size([2, 3])
+    """
+
+    __slots__ = ()
+    cls_to_become = Parameter
+
+    def __new__(cls, requires_grad: bool = True, device: Any = None, dtype: DType | None = None) -> Self:
+        result = Parameter(empty(0, device=device, dtype=dtype), requires_grad)
+        result.__class__ = cls
+        return result  # type: ignore[return-value]
+
+
+class UninitializedBuffer(UninitializedTensorMixin, Tensor):
+    """A buffer whose shape is not known yet; otherwise as ``UninitializedParameter``."""
+
+    __slots__ = ()
+    cls_to_become = Tensor
+    persistent: bool
+
+    def __new__(
+        cls, requires_grad: bool = False, device: Any = None, dtype: DType | None = None, persistent: bool = True
+    ) -> Self:
+        result = Buffer(empty(0, device=device, dtype=dtype), persistent=persistent).requires_grad_(requires_grad)
+        result.__class__ = cls
+        return result
+
+    def _arguments(self) -> tuple[Any, ...]:
+        return (*super()._arguments(), self.persistent)
+
+
+def is_lazy(param: Any) -> bool:
+    """Whether a parameter or buffer has no shape yet."""
+    return isinstance(param, UninitializedTensorMixin)
 
 
 def _detached(data: Any, wanted: str) -> Any:

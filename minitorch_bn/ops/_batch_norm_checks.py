@@ -10,6 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from minitorch_bn.autograd.grad_mode import mode
+
 
 def check_batch_norm(
     input: Any,
@@ -95,6 +97,17 @@ def expanded_mask(mask: Any, input: Any) -> Any:
         raise RuntimeError(
             f"the mask of shape {list(mask.shape)} does not broadcast to the input of shape {list(input.shape)}"
         ) from None
+
+
+def check_mapped(running_mean: Any, running_var: Any) -> None:
+    """Inside ``vmap`` each sample needs running estimates of its own."""
+    for sliced in mode.mapped:
+        if id(running_mean._version_counter) not in sliced or id(running_var._version_counter) not in sliced:
+            raise RuntimeError(
+                "Batch norm got a batched tensor as input while the running_mean or running_var, which will be updated in "
+                "place, were not batched.\nIf you are using a module and do not need eval mode, please set "
+                "`track_running_stats` to be False (func.replace_all_batch_norm_modules_ does so for a whole model)."
+            )
 
 
 def check_eps(eps: Any, training: bool) -> None:

@@ -130,8 +130,8 @@ def _check_spatial_size(shape: tuple[int, ...]) -> None:
     if prod(shape[2:]) == 1:
         raise ValueError(
             f"Expected more than 1 spatial element when training, got input size torch.Size({list(shape)})\n"
-            "Each channel of a sample has one value, its own mean: normalised it is always 0. Leave the layer out here, or "
-            "use a normalization over more than one channel, such as GroupNorm or LayerNorm."
+            "Each channel of a sample has one value, its own mean: normalised it is always 0. Leave the layer out "
+            "here, or use a normalization over more than one channel, such as GroupNorm or LayerNorm."
         )
 
 
@@ -145,8 +145,8 @@ def _check_repeatable(name: str, value: np.ndarray, shape: tuple[int, ...]) -> N
     samples, channels = max(shape[0], 1), shape[1]
     if value.size != channels:
         raise RuntimeError(
-            f"{name} should contain {samples * channels} elements not {samples * value.size}\nChannels are dimension 1: "
-            f"the input of shape {list(shape)} has {channels} there, {name} {value.size}."
+            f"{name} should contain {samples * channels} elements not {samples * value.size}\n"
+            f"Channels are dimension 1: the input of shape {list(shape)} has {channels} there, {name} {value.size}."
         )
 
 

@@ -40,6 +40,7 @@ from typing import Any
 
 import numpy as np
 
+from minitorch_bn.autograd.grad_mode import mode
 from minitorch_bn.autograd.node import Operator
 from minitorch_bn.autograd.variable import wrap
 from minitorch_bn.kernels import norm_numpy as kernels
@@ -217,10 +218,11 @@ def normalized(
 
 def fold(batch: Statistics, running_mean: Any, running_var: Any, momentum: float, layer: Any = None) -> bool:
     """Moves the running estimates towards a batch: all channels or, if any is not finite, none. Whether it counts."""
-    if not np.any(batch.count):
+    if not np.any(batch.count) or mode.frozen_statistics:
         return False
     if running_mean is None:
         return True
+    checks.check_mapped(running_mean, running_var)
     unbiased = batch.var * (batch.count / (batch.count - 1))
     with np.errstate(all="ignore"):
         new = [value.astype(running_mean._data.dtype) for value in (batch.mean, unbiased)]

@@ -1,7 +1,7 @@
 r"""Instance, group, layer and RMS normalization: one derivation, five layers.
 
-**Three of them are Batch Normalization of a reshaped input.** Whatever shares one mean and one variance becomes a channel
-of a batch of one:
+**Three of them are Batch Normalization of a reshaped input.** Whatever shares one mean and one variance becomes a
+channel of a batch of one:
 
     instance    (N, C, *) -> (1, N C, *)
     group       (N, C, *) -> (1, N G, C/G *)
@@ -36,7 +36,7 @@ from minitorch_bn.autograd.node import Operator
 from minitorch_bn.kernels import norm_numpy as kernels
 from minitorch_bn.ops import _normalization_checks as checks
 from minitorch_bn.ops._common import accumulator
-from minitorch_bn.ops.batch_norm import BatchNorm, BatchNormBackward, FixedBatchNorm, Statistics, _fold
+from minitorch_bn.ops.batch_norm import BatchNorm, BatchNormBackward, FixedBatchNorm, Statistics, fold
 
 
 class RowNorm(Operator):
@@ -48,10 +48,10 @@ class RowNorm(Operator):
     options = 2
 
     def forward(ctx, x, weight, bias, rows, eps):
-        ctx.save_for_backward(x, weight, bias)
+        ctx.save_for_backward(x, weight)
         ctx.rows, ctx.eps, ctx.statistics = rows, eps, Statistics()
         wide = x.astype(accumulator(x), copy=False).reshape(rows)  # (*) -> (1, rows, length)
-        xh, ctx.statistics.mean, ctx.statistics.var = kernels.batch_norm(wide, None, None, eps)
+        xh, ctx.statistics.mean, ctx.statistics.var = kernels.batch_norm(wide, None, None, None, eps)
         ctx.statistics.count = rows[2]
         y = xh.reshape(x.shape)
         if weight is not None:
@@ -61,18 +61,18 @@ class RowNorm(Operator):
         return y.astype(x.dtype, copy=False)
 
     def backward(ctx, g):
-        x, weight, bias = ctx.saved_tensors
+        x, weight = ctx.saved_tensors
         need_x, need_weight, need_bias = ctx.needs_input_grad
         gx = gw = gb = None
         g, rows = _wide(g), _wide(x).reshape(ctx.rows)  # (*) -> (1, rows, length)
         if need_x:
             wg = (g if weight is None else g * weight).reshape(ctx.rows)
-            gx = BatchNormBackward.apply(wg, rows, None, ctx.eps, ctx.statistics)[0].reshape(x.shape)
+            gx = BatchNormBackward.apply(wg, rows, None, None, ctx.eps, ctx.statistics)[0].reshape(x.shape)
         if need_weight:
-            xh = BatchNorm.apply(rows, None, None, ctx.eps, Statistics()).reshape(x.shape)
-            gw = _sum_to(weight, g * xh)
+            xh = BatchNorm.apply(rows, None, None, None, ctx.eps, Statistics()).reshape(x.shape)
+            gw = _exact(g * xh)
         if need_bias:
-            gb = _sum_to(bias, g)
+            gb = _exact(g)
         return gx, gw, gb
 
 
@@ -113,7 +113,7 @@ class RmsNorm(Operator, name="MulBackward0"):
         if need_x:
             gx = RmsNormBackward.apply(g if weight is None else g * weight, x, ctx.dims, ctx.eps)
         if need_weight:
-            gw = _sum_to(weight, g * RmsNorm.apply(x, None, ctx.dims, ctx.eps))
+            gw = _exact(g * RmsNorm.apply(x, None, ctx.dims, ctx.eps))
         return gx, gw
 
 
@@ -134,7 +134,7 @@ class RmsNormBackward(Operator):
         return gx.astype(x.dtype)
 
     def backward(ctx, u):
-        g, x = ctx.saved_tensors
+        g, x = map(_exact, ctx.saved_tensors)
         xh = RmsNorm.apply(x, None, ctx.dims, ctx.eps)
         r = ((x * x).mean(ctx.dims, keepdim=True) + ctx.eps).rsqrt()
 
@@ -163,9 +163,9 @@ def _wide(v: Any) -> Any:
     return v.to(dtypes.float32) if v.dtype.itemsize == 2 else v
 
 
-def _sum_to(parameter: Any, v: Any) -> Any:
-    """The gradient of a parameter that was broadcast, added up in float64, since it may be a sum over many rows."""
-    return v.to(dtypes.float64).sum_to_size(parameter.shape)
+def _exact(v: Any) -> Any:
+    """As float64: what the engine adds up, like a weight's gradient over all rows, it adds up in the dtype given."""
+    return v.to(dtypes.float64)
 
 
 # -- functions -------------------------------------------------------------------------------------------------------
@@ -217,14 +217,13 @@ def instance_norm_of_layer(
     if not use_input_stats:
         mean, var = (np.tile(v._data, samples) for v in (running_mean, running_var))
         return FixedBatchNorm.apply(x, weight, bias, mean, var, eps).reshape(input.shape)
-    statistics = Statistics()
-    y = BatchNorm.apply(x, weight, bias, eps, statistics)
-    if samples:
-        # the estimates are linear in the statistics: those of all samples, averaged, are folded in at once
-        statistics.mean, statistics.var = (
-            v.reshape(samples, channels).mean(0) for v in (statistics.mean, statistics.var)
-        )
-        _fold(statistics, running_mean, running_var, momentum, layer)
+    each, average = Statistics(), Statistics()
+    y = BatchNorm.apply(x, weight, bias, None, eps, each)
+    if samples and running_mean is not None:
+        # folding is linear: the average over the samples is folded in at once
+        average.mean, average.var = (v.reshape(samples, channels).mean(0) for v in (each.mean, each.var))
+        average.count = each.count
+        fold(average, running_mean, running_var, momentum, layer)
     return y.reshape(input.shape)
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Iterable
-from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -50,10 +49,10 @@ def update_bn(loader: Iterable[Any], model: Module, device: Any = None) -> None:
     """Estimates the running statistics of a model's BatchNorm layers anew, from all of the data, exactly.
 
     The model sees every batch once, in training mode and without gradients. ``running_mean`` and ``running_var`` become
-    mean and unbiased variance of all values that reached the layer, whatever the sizes of the batches (pooled in float64
-    by the rule of Chan, Golub and LeVeque, 1979); ``num_batches_tracked`` the number of batches. Layers that are frozen
-    (``nn.utils.freeze``, ``freeze_stats``), that do not track, or that never ran, keep what they have. So do layers in
-    ``eval()`` within a model in training; a model that is itself in evaluation is taken to training for the time.
+    mean and unbiased variance of all values that reached the layer, whatever the sizes of the batches (pooled in
+    float64 by the rule of Chan, Golub and LeVeque, 1979); ``num_batches_tracked`` the number of batches. Layers that
+    are frozen (``nn.utils.freeze``, ``freeze_stats``), that do not track, or that never ran, keep what they have. So do
+    layers in ``eval()`` within a model in training; a model that is itself in evaluation is in training for the time.
 
     Nothing is changed before all batches have passed: when something raises, every buffer is as it was. Afterwards all
     modes are as they were.
@@ -70,7 +69,7 @@ def update_bn(loader: Iterable[Any], model: Module, device: Any = None) -> None:
     >>> bn = torch.nn.BatchNorm1d(1)
     >>> torch.optim.swa_utils.update_bn([torch.tensor([[0.0], [1], [2], [3]]), torch.tensor([[100.0], [102]])], bn)
     >>> bn.running_mean, bn.running_var  # of 0, 1, 2, 3, 100, 102
-    (tensor([34.6667]), tensor([2641.0666]))
+    (tensor([34.6667]), tensor([2641.4666]))
     """
     modes = {module: module.training for module in model.modules()}
     pools: dict[Any, _Pool] = {}
@@ -104,13 +103,13 @@ def _is_updated(module: Module) -> bool:
     )
 
 
-@no_grad()
 def _run(loader: Iterable[Any], model: Module, device: Any) -> None:
     is_empty = True
     for batch in loader:
         is_empty = False
         input = batch[0] if isinstance(batch, (list, tuple)) else batch
-        model(input if device is None else input.to(device))
+        with no_grad():
+            model(input if device is None else input.to(device))
     if is_empty:
         raise ValueError(
             "update_bn() needs at least one batch, but the loader is empty: the running statistics are unchanged\n"
@@ -175,9 +174,9 @@ def get_swa_avg_fn() -> Averaging:
     tensor([2.])
     """
 
-    @no_grad()
     def swa_update(averaged_param: Tensor, current_param: Tensor, num_averaged: Tensor | int) -> Tensor:
-        return averaged_param + (current_param - averaged_param) / (num_averaged + 1)
+        with no_grad():
+            return averaged_param + (current_param - averaged_param) / (num_averaged + 1)
 
     return swa_update
 
@@ -193,9 +192,9 @@ def get_ema_avg_fn(decay: float = 0.999) -> Averaging:
     """
     _check_decay(decay)
 
-    @no_grad()
     def ema_update(ema_param: Tensor, current_param: Tensor, num_averaged: Tensor | int) -> Tensor:
-        return decay * ema_param + (1 - decay) * current_param
+        with no_grad():
+            return decay * ema_param + (1 - decay) * current_param
 
     return ema_update
 
@@ -227,10 +226,10 @@ def get_ema_multi_avg_fn(decay: float = 0.999) -> MultiAveraging:
 def _in_place(rule: Averaging) -> MultiAveraging:
     """A rule for one tensor as a rule for lists; integers are averaged too and rounded towards zero."""
 
-    @no_grad()
     def update(averaged_params: list[Tensor], current_params: list[Tensor], num_averaged: Tensor | int) -> None:
-        for averaged, current in zip(averaged_params, current_params):
-            averaged.copy_(rule(averaged, current, num_averaged))
+        with no_grad():
+            for averaged, current in zip(averaged_params, current_params):
+                averaged.copy_(rule(averaged, current, num_averaged))
 
     return update
 
@@ -294,7 +293,6 @@ class AveragedModel(Module):
         """What the averaged model computes."""
         return self.module(*args, **kwargs)
 
-    @no_grad()
     def update_parameters(self, model: Module) -> None:
         """Takes the parameters of a model into the average; the first ones are the average so far.
 
@@ -306,10 +304,11 @@ class AveragedModel(Module):
             pairs, buffers = pairs + buffers, []
         if self.n_averaged.item() == 0:
             pairs, buffers = [], pairs + buffers
-        self._average(pairs)
-        for own, new in buffers:
-            own.copy_(new)
-        self.n_averaged.add_(1)
+        with no_grad():
+            self._average(pairs)
+            for own, new in buffers:
+                own.copy_(new)
+            self.n_averaged.add_(1)
 
     def _average(self, pairs: list[tuple[Tensor, Tensor]]) -> None:
         if self.avg_fn is not None:
@@ -343,7 +342,8 @@ class SWALR(LRScheduler):
         swa_lr: a number, or a list or tuple of one for each group.
         anneal_epochs: T; 0 for a jump.
         anneal_strategy: "cos" or "linear".
-        last_epoch: as of every schedule.
+        last_epoch: as of every schedule; the annealing begins at the present rate all the same. To go on in the middle
+            of it, use ``load_state_dict``.
 
     Raises:
         ValueError: ``swa_lr`` has another length than there are groups; a strategy or T that does not exist.
@@ -363,7 +363,7 @@ class SWALR(LRScheduler):
         self,
         optimizer: Optimizer,
         swa_lr: Any,
-        anneal_epochs: int = 10,
+        anneal_epochs: Any = 10,
         anneal_strategy: Literal["cos", "linear"] = "cos",
         last_epoch: int = -1,
     ) -> None:
@@ -392,8 +392,9 @@ class SWALR(LRScheduler):
         return t if self._anneal_strategy == "linear" else (1 - math.cos(math.pi * t)) / 2
 
     def get_lr(self) -> list[Any]:
-        """The rates after ``last_epoch`` steps."""
-        before, now = self._progress(self.last_epoch - 1), self._progress(self.last_epoch)
+        """The rates after the steps so far, which are this object's own: with ``last_epoch`` it begins anew."""
+        now = self._progress(self._step_count - 1)
+        before = self._progress(self._step_count - 2)
         rates = []
         for group in self.optimizer.param_groups:
             goal = group["swa_lr"]

@@ -91,7 +91,7 @@ def load(
 
     if map_location is not None and not callable(map_location):
         for device in map_location.values() if isinstance(map_location, dict) else (map_location,):
-            check_device(device)
+            _check_location(device)
     if isinstance(f, (str, os.PathLike)):
         path = os.fspath(f)
         with open(path, "rb") as file, reading(path):
@@ -103,6 +103,18 @@ def load(
         )
     with reading(getattr(f, "name", f"<{type(f).__name__}>")):
         return _format("").read(f)
+
+
+def _check_location(device: Any) -> None:
+    """RuntimeError unless tensors can be put there."""
+    try:
+        check_device(device)
+    except AssertionError:
+        raise RuntimeError(
+            "Attempting to deserialize object on a CUDA device but torch.cuda.is_available() is False. If you are "
+            "running on a CPU-only machine, please use torch.load with map_location=torch.device('cpu') to map your "
+            "storages to the CPU."
+        ) from None
 
 
 def _format(path: str) -> ModuleType:

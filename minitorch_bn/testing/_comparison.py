@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import cmath
 from collections.abc import Iterator, Mapping, Sequence
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,14 +22,8 @@ _TOLERANCES = {dt.float16: (1e-3, 1e-5), dt.bfloat16: (1.6e-2, 1e-5), dt.float32
 _NUMBERS = (bool, int, float, np.number, np.bool_)
 
 
-class _Options:
-    """What ``assert_close`` was asked for; the names are its own."""
-
-    def __init__(self, **named: Any) -> None:
-        self.__dict__.update(named)
-
-    def __getattr__(self, name: str) -> Any:  # for type checkers: the attributes are set above
-        raise AttributeError(name)
+class _Options(SimpleNamespace):
+    """What ``assert_close`` was asked for."""
 
     def tolerances(self, *dtypes: dt.dtype) -> tuple[float, float]:
         """(rtol, atol): those asked for, or the widest default of the dtypes."""

@@ -1,5 +1,5 @@
-"""Utilities, as ``torch.utils``: ``data``."""
+"""Utilities, as ``torch.utils``: ``checkpoint``, ``data`` and ``dlpack``."""
 
-from minitorch_bn.utils import data
+from minitorch_bn.utils import checkpoint, data, dlpack
 
-__all__ = ["data"]
+__all__ = ["checkpoint", "data", "dlpack"]

@@ -21,7 +21,7 @@ def refused(text, error=RuntimeError):
     return pytest.raises(error, match=re.escape(text))
 
 
-# -- backward ------------------------------------------------------------------------------------------------------
+# -- backward --------------------------------------------------------------------------------------------------------
 
 
 def test_gradient_of_a_scalar(x):
@@ -113,7 +113,9 @@ def test_unused_input_gets_nothing(x):
 def test_second_backward_is_refused(x):
     y = (x * x).sum()
     y.backward()
-    with refused("Trying to backward through the graph a second time (or directly access saved tensors after they have"):
+    with refused(
+        "Trying to backward through the graph a second time (or directly access saved tensors after they have"
+    ):
         y.backward()
 
 
@@ -152,7 +154,7 @@ def test_parts_off_the_way_to_the_inputs_are_not_freed(x):
     grad(z.sum(), w)  # z's node did not run
 
 
-# -- grad ----------------------------------------------------------------------------------------------------------
+# -- grad ------------------------------------------------------------------------------------------------------------
 
 
 def test_grad_touches_no_leaf(x):
@@ -212,14 +214,17 @@ def test_unused_inputs(x):
         grad(x.sum(), w, allow_unused=False, materialize_grads=True)
 
 
-# -- errors, before anything is changed --------------------------------------------------------------------------------
+# -- errors, before anything is changed ------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
     "call, text",
     [
         (lambda x: (x * 2).backward(), "grad can be implicitly created only for scalar outputs"),
-        (lambda x: x.detach().sum().backward(), "element 0 of tensors does not require grad and does not have a grad_fn"),
+        (
+            lambda x: x.detach().sum().backward(),
+            "element 0 of tensors does not require grad and does not have a grad_fn",
+        ),
         (lambda x: backward([x.sum(), x.detach().sum()]), "element 1 of tensors does not require grad"),
         (
             lambda x: (x * 2).backward(torch.ones(3)),
@@ -273,7 +278,7 @@ def test_error_in_the_middle_leaves_the_tape_usable(x):
     assert x.grad.tolist() == [4.0, 8.0]
 
 
-# -- nothing is shared by accident ---------------------------------------------------------------------------------------
+# -- nothing is shared by accident -----------------------------------------------------------------------------------
 
 
 PROGRAMS = {
@@ -318,7 +323,7 @@ def test_changing_a_gradient_changes_no_saved_value(x):
     assert x.grad.tolist() == [2.0, 4.0]
 
 
-# -- the graph as graph-drawing tools see it -------------------------------------------------------------------------------
+# -- the graph as graph-drawing tools see it -------------------------------------------------------------------------
 
 
 def names(node):

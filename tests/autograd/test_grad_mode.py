@@ -89,7 +89,7 @@ def test_inference_mode_is_reported():
         assert torch.is_inference_mode_enabled()
 
 
-# -- decorators ----------------------------------------------------------------------------------------------------
+# -- decorators ------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -212,7 +212,7 @@ def test_methods_can_be_decorated():
     assert not Model().predict(x).requires_grad
 
 
-# -- threads -------------------------------------------------------------------------------------------------------
+# -- threads ---------------------------------------------------------------------------------------------------------
 
 
 def test_new_thread_records_whatever_its_maker_does():

@@ -18,7 +18,7 @@ def refused(text, error=RuntimeError):
     return pytest.raises(error, match=re.escape(text))
 
 
-# -- hooks on tensors --------------------------------------------------------------------------------------------------
+# -- hooks on tensors ------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("on_leaf", [True, False])
@@ -187,7 +187,7 @@ def test_only_tensors_that_require_grad_take_hooks():
         plain.register_post_accumulate_grad_hook(print)
 
 
-# -- after accumulation ------------------------------------------------------------------------------------------------
+# -- after accumulation ----------------------------------------------------------------------------------------------
 
 
 def test_post_accumulate_hook_sees_the_tensor_with_its_gradient(x):
@@ -227,7 +227,7 @@ def test_post_accumulate_hooks_are_for_leaves(x):
         (x * 2).register_post_accumulate_grad_hook(print)
 
 
-# -- hooks on nodes ----------------------------------------------------------------------------------------------------
+# -- hooks on nodes --------------------------------------------------------------------------------------------------
 
 
 def test_node_hook_sees_both_sides_and_may_replace_the_results(x):
@@ -283,7 +283,7 @@ def test_results_of_node_hooks_that_do_not_fit(x, result, error, text, before):
     assert x.grad is None
 
 
-# -- retain_grad -------------------------------------------------------------------------------------------------------
+# -- retain_grad -----------------------------------------------------------------------------------------------------
 
 
 def test_retained_gradient_comes_after_the_hooks(x):

@@ -27,70 +27,60 @@ def array_of(tensor):
     return weakref.ref(tensor._data)
 
 
-def train_step(weights, x):
+class Twice(torch.autograd.Function):
+    """Saves its input and its output."""
+
+    @staticmethod
+    def forward(ctx, a):
+        out = a * 2
+        ctx.save_for_backward(a, out)
+        return out
+
+    @staticmethod
+    def backward(ctx, g):
+        assert len(ctx.saved_tensors) == 2
+        return g * 2
+
+
+def step(weights, x):
     """A bit of everything that could tie a knot: views, in-place changes, hooks, custom Functions, retained grads."""
-
-    class Twice(torch.autograd.Function):
-        @staticmethod
-        def forward(ctx, a):
-            out = a * 2
-            ctx.save_for_backward(a, out)
-            return out
-
-        @staticmethod
-        def backward(ctx, g):
-            ctx.saved_tensors
-            return g * 2
-
-    h = (x @ weights).tanh()
+    h = x @ weights + 1
     h[0].mul_(2)
     v = h.view(-1)
     h.add_(1)
     h.retain_grad()
     h.register_hook(lambda g: g * 1)
-    parts = h.unbind()
-    out = torch.cat([*parts, v[:3] * 1])
+    out = torch.cat([*h.unbind(), v[:3] * 1])
     return Twice.apply(out).softmax(0).max()
-
-
-TWICE_CLASSES = 1  # a class made in a function is itself a reference cycle: made once, outside of the count
-
-
-def simple_step(weights, x):
-    h = (x @ weights).tanh()
-    h[0].mul_(2)
-    v = h.view(-1)
-    h.add_(1)
-    h.retain_grad()
-    h.register_hook(lambda g: g * 1)
-    return torch.cat([*h.unbind(), v[:3] * 1]).softmax(0).max()
 
 
 def test_ten_thousand_graphs_leave_nothing_behind():
     weights = torch.ones(3, 4, requires_grad=True)
     x = torch.ones(2, 3)
-    for _ in range(10):
-        simple_step(weights, x)
+
+    def build_and_drop(small, large):
+        for _ in range(small):
+            (weights * 2).exp().sum()
+        for _ in range(large):
+            step(weights, x)
+            step(weights, x).backward()
+
     tracemalloc.start()
     try:
+        build_and_drop(1_000, 1_000)  # fills the interpreter's own lists of free tuples
         before = tracemalloc.get_traced_memory()[0]
-        for _ in range(5_000):
-            (weights * 2).exp().sum()
-        for _ in range(5_000):
-            y = (weights[0] * x[0, 0]).relu()
-            y += 1
-        del y
+        build_and_drop(8_000, 500)
         after = tracemalloc.get_traced_memory()[0]
     finally:
         tracemalloc.stop()
-    assert after - before < 10_000  # bytes: less than one of the graphs
+    assert after - before < 20_000  # bytes: two for each graph; the smallest takes some 2000
 
 
 @pytest.mark.parametrize("end", ["dropped", "backward", "create_graph", "grad", "failed"])
 def test_each_graph_is_freed_by_reference_counting(end):
     weights = torch.ones(3, 4, requires_grad=True)
     x = torch.ones(2, 3)
-    loss = simple_step(weights, x)
+    loss = step(weights, x)
     node = weakref.ref(loss.grad_fn)
     below = weakref.ref(loss.grad_fn.next_functions[0][0])
     if end == "backward":
@@ -109,15 +99,6 @@ def test_each_graph_is_freed_by_reference_counting(end):
     assert below() is None
 
 
-def test_custom_functions_are_freed_too():
-    weights = torch.ones(3, 4, requires_grad=True)
-    loss = train_step(weights, torch.ones(2, 3))
-    node = weakref.ref(loss.grad_fn)
-    loss.backward()
-    del loss
-    assert node() is None
-
-
 def test_leaf_is_freed():
     x = torch.ones(3, requires_grad=True)
     x.register_hook(lambda g: g * 2)
@@ -127,7 +108,7 @@ def test_leaf_is_freed():
     assert tensor() is None
 
 
-# -- as early as possible ------------------------------------------------------------------------------------------------
+# -- as early as possible --------------------------------------------------------------------------------------------
 
 
 def test_activation_that_no_rule_saved_is_freed_while_forward_goes_on():
@@ -199,10 +180,10 @@ def test_nothing_is_kept_without_recording():
     assert z.grad_fn is None
 
 
-# -- long chains ---------------------------------------------------------------------------------------------------------
+# -- long chains -----------------------------------------------------------------------------------------------------
 
 CHAIN = """
-import resource, sys, time
+import time
 import minitorch_bn as torch
 n = {n}
 start = time.perf_counter()
@@ -222,7 +203,7 @@ print(time.perf_counter() - start)
     "step, arguments, expected, n",
     [
         ("y + 1", "", 1.0, 1_000_000),
-        ("y * 1", "", 1.0, 200_000),
+        ("y * 1", "", 1.0, 100_000),
         ("y.view(1).view(())", "", 1.0, 100_000),
         ("y * 1", "create_graph=True", 1.0, 100_000),
     ],
@@ -240,7 +221,7 @@ def test_long_chain_that_is_dropped_without_backward():
 import minitorch_bn as torch
 x = torch.ones((), requires_grad=True)
 y = x
-for _ in range(300_000):
+for _ in range(100_000):
     y = y.sin()
 del y
 print("freed")

@@ -1,4 +1,4 @@
-"""Where the statistics of a training batch go: into the running estimates of the layer, or to whoever asked for them."""
+"""Where the statistics of a training batch go: into the layer's running estimates, or to whoever asked for them."""
 
 from __future__ import annotations
 

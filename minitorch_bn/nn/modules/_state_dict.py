@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections import OrderedDict, namedtuple
 from collections.abc import Mapping
+from copy import copy
 from typing import TYPE_CHECKING, Any
 
 from minitorch_bn.autograd.grad_mode import no_grad
 from minitorch_bn.autograd.variable import Variable
 from minitorch_bn.autograd.views import check_inplace
 from minitorch_bn.nn.modules._hooks import add
-from minitorch_bn.nn.parameter import Parameter
+from minitorch_bn.nn.parameter import Parameter, is_lazy
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -56,6 +57,20 @@ class TensorChange:
         return TensorChange(self.registry, self.name, own if self.assign else own.detach().clone(), self.assign)
 
 
+class Materialization(TensorChange):
+    """The first values of a lazy tensor, which takes their shape and keeps its dtype."""
+
+    def make(self) -> None:
+        """Makes the change."""
+        if not self.assign:
+            self.registry[self.name].materialize(self.value.shape)
+        super().make()
+
+    def inverse(self) -> TensorChange:
+        """The change that brings back a tensor without a shape."""
+        return TensorChange(self.registry, self.name, copy(self.registry[self.name]), True)
+
+
 class Report(list[str]):
     """The error texts of a load, and what is to be changed if there are none."""
 
@@ -80,6 +95,12 @@ def plan_tensor(key: str, registry: dict[str, Any], name: str, value: Any, assig
             f'While copying the parameter named "{key}", expected torch.Tensor or Tensor-like object from checkpoint '
             f"but received {type(value)}"
         )
+        return
+    if is_lazy(own):
+        if not is_lazy(value):
+            report.changes.append(
+                Materialization(registry, name, _fitted(own, value, assign) if assign else value, assign)
+            )
         return
     if own.shape == () and value.shape == (1,):  # type: ignore[attr-defined]
         value = value[0]  # type: ignore[index]  # as PyTorch before 0.4 saved scalars

@@ -10,10 +10,11 @@ import numpy as np
 
 from minitorch_bn import creation, dtypes
 from minitorch_bn.nn import init
+from minitorch_bn.nn.modules._running_stats import take_in
 from minitorch_bn.nn.modules.module import Module
 from minitorch_bn.nn.parameter import Parameter
 from minitorch_bn.ops._batch_norm_checks import expanded_mask
-from minitorch_bn.ops.batch_norm import fold, normalized
+from minitorch_bn.ops.batch_norm import normalized
 from minitorch_bn.ops.shape import cat
 
 
@@ -25,6 +26,7 @@ class _NormBase(Module):
     """
 
     _tells_its_place = True
+    _frozen = False  # set by nn.utils.freeze
     _version = 2  # 2: num_batches_tracked is part of the state
     __constants__ = ["track_running_stats", "momentum", "eps", "num_features", "affine"]  # noqa: RUF012
 
@@ -131,8 +133,9 @@ class _BatchNorm(_NormBase):
         """
         self._check_input_dim(input)
         mean, var = self.running_mean, self.running_var
-        use_batch = self.training or (mean is None and var is None)
-        if self.training and not self.track_running_stats:
+        training = self.training and not self._frozen
+        use_batch = training or (mean is None and var is None)
+        if training and not self.track_running_stats:
             mean = var = None
         parts, batches = [], []
         for rows in self._virtual_batches(input):
@@ -142,12 +145,8 @@ class _BatchNorm(_NormBase):
             )
             parts.append(output)
             batches.append(batch)
-        if self.training and self.track_running_stats:
-            for batch in batches:
-                # a batch that was refused, empty or not finite is not counted
-                counts = fold(batch, mean, var, self._averaging_factor(), self)
-                if counts and self.num_batches_tracked is not None:
-                    self.num_batches_tracked.add_(1)
+        if training and self.track_running_stats:
+            take_in(self, batches)
         return parts[0] if len(parts) == 1 else cat(parts)
 
     def _virtual_batches(self, input: Any) -> list[slice | None]:

@@ -37,9 +37,7 @@ class _BatchRenorm(_BatchNorm):
         bias: bool = True,
         channel_dim: int = 1,
     ) -> None:
-        super().__init__(
-            num_features, eps, momentum, affine, True, device, dtype, bias=bias, channel_dim=channel_dim
-        )
+        super().__init__(num_features, eps, momentum, affine, True, device, dtype, bias=bias, channel_dim=channel_dim)
         _check_bounds(rmax, dmax)
         self.rmax = rmax
         self.dmax = dmax
@@ -84,17 +82,17 @@ class BatchRenorm1d(_BatchRenorm):
 
     >>> import minitorch_bn as torch
     >>> x = torch.tensor([[1.0, 10.0], [3.0, 30.0]])
-    >>> renorm = torch.nn.BatchRenorm1d(2, rmax=2.0, dmax=1.0)
-    >>> renorm(x)  # standardised by the batch to -1 and 1, then times r = (1, 2) plus d = (1, 1)
-    tensor([[ 0.0000, -1.0000],
-            [ 2.0000,  3.0000]], grad_fn=<AddBackward0>)
+    >>> renorm = torch.nn.BatchRenorm1d(2, rmax=2.0, dmax=1.5)
+    >>> renorm(x)  # standardised by the batch to -1 and 1, then times r = (1, 2) plus d = (1.5, 1.5)
+    tensor([[ 0.5000, -0.5000],
+            [ 2.5000,  3.5000]], grad_fn=<AddBackward0>)
     """
 
     _check_input_dim = BatchNorm1d._check_input_dim
 
 
 class BatchRenorm2d(_BatchRenorm):
-    r"""Batch Renormalization of (N, C, H, W): BatchNorm whose output in training does not depend on the rest of the batch.
+    r"""Batch Renormalization of (N, C, H, W): BatchNorm that gives in training what it gives in evaluation.
 
     With mu, sigma of the running estimates and mu_B, sigma_B of the batch, for each channel:
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from minitorch_bn.creation import empty
 from minitorch_bn.nn import functional as F
 from minitorch_bn.nn import init
+from minitorch_bn.nn.modules.lazy import _LazyLayer
 from minitorch_bn.nn.modules.module import Module
 from minitorch_bn.nn.parameter import Parameter
 
@@ -20,7 +21,20 @@ if TYPE_CHECKING:
 
     Ints = int | tuple[int, ...]
 
-__all__ = ["Conv1d", "Conv2d", "Conv3d", "ConvTranspose1d", "ConvTranspose2d", "ConvTranspose3d"]
+__all__ = [
+    "Conv1d",
+    "Conv2d",
+    "Conv3d",
+    "ConvTranspose1d",
+    "ConvTranspose2d",
+    "ConvTranspose3d",
+    "LazyConv1d",
+    "LazyConv2d",
+    "LazyConv3d",
+    "LazyConvTranspose1d",
+    "LazyConvTranspose2d",
+    "LazyConvTranspose3d",
+]
 
 _PADDING_MODES = ("zeros", "reflect", "replicate", "circular")
 
@@ -60,14 +74,17 @@ class _ConvNd(Module):
         self.output_padding = self._per_dimension(output_padding)
         self.groups = groups
         self.padding_mode = padding_mode
-        # fan_in of the transposed weight counts the output channels, as in PyTorch
-        rows, columns = (in_channels, out_channels) if self.transposed else (out_channels, in_channels)
-        self.weight = Parameter(empty((rows, columns // groups, *self.kernel_size), device=device, dtype=dtype))
+        self.weight = Parameter(empty(self._weight_shape(in_channels), device=device, dtype=dtype))
         self.register_parameter("bias", Parameter(empty(out_channels, device=device, dtype=dtype)) if bias else None)
         self.reset_parameters()
 
     def _per_dimension(self, value: Ints) -> tuple[int, ...]:
         return tuple(value) if isinstance(value, (tuple, list)) else (value,) * self._dims
+
+    def _weight_shape(self, in_channels: int) -> tuple[int, ...]:
+        # fan_in of the transposed weight counts the output channels, as in PyTorch
+        rows, columns = (in_channels, self.out_channels) if self.transposed else (self.out_channels, in_channels)
+        return (rows, columns // self.groups, *self.kernel_size)
 
     def reset_parameters(self) -> None:
         """Weight and bias uniform in [-b, b), b = 1 / sqrt(fan_in), drawn in this order."""
@@ -301,6 +318,116 @@ class ConvTranspose3d(_ConvTransposeNd):
 
     _dims = 3
     _function = staticmethod(F.conv_transpose3d)
+
+
+class _LazyConvNd(_LazyLayer):
+    """What a convolution needs to be lazy."""
+
+    _unknown = "in_channels"
+    _dims: ClassVar[int]
+    out_channels: int
+    groups: int
+    _weight_shape: Any
+
+    def _size_in(self, input: Tensor) -> int:
+        dims = self._dims
+        if input.dim() not in (dims + 1, dims + 2):
+            raise RuntimeError(
+                f"Expected {dims + 1}D (unbatched) or {dims + 2}D (batched) input to {type(self).__name__}, but got "
+                f"input of size: {input.shape}"
+            )
+        return input.shape[-dims - 1]
+
+    def _shapes(self, size: int) -> dict[str, tuple[int, ...]]:
+        _check_groups(size, self.out_channels, self.groups)
+        return {"weight": self._weight_shape(size), "bias": (self.out_channels,)}
+
+
+class _LazyConv(_LazyConvNd):
+    """The signature of lazy convolutions that are not transposed."""
+
+    def __init__(
+        self,
+        out_channels: int,
+        kernel_size: Ints,
+        stride: Ints = 1,
+        padding: str | Ints = 0,
+        dilation: Ints = 1,
+        groups: int = 1,
+        bias: bool = True,
+        padding_mode: str = "zeros",
+        device: Any = None,
+        dtype: DType | None = None,
+    ) -> None:
+        super().__init__(
+            0, out_channels, kernel_size, stride, padding, dilation, groups, bias, padding_mode, device, dtype
+        )
+
+
+class LazyConv1d(_LazyConv, Conv1d):
+    """``Conv1d`` that takes ``in_channels`` from its first input; the other arguments are the same."""
+
+    cls_to_become = Conv1d
+
+
+class LazyConv2d(_LazyConv, Conv2d):
+    """``Conv2d`` that takes ``in_channels`` from its first input; the other arguments are the same.
+
+    >>> import minitorch_bn as torch
+    >>> conv = torch.nn.LazyConv2d(16, 3); conv
+    LazyConv2d(0, 16, kernel_size=(3, 3), stride=(1, 1))
+    >>> _ = conv(torch.zeros(8, 3, 32, 32)); conv
+    Conv2d(3, 16, kernel_size=(3, 3), stride=(1, 1))
+    """
+
+    cls_to_become = Conv2d
+
+
+class LazyConv3d(_LazyConv, Conv3d):
+    """``Conv3d`` that takes ``in_channels`` from its first input; the other arguments are the same."""
+
+    cls_to_become = Conv3d
+
+
+class _LazyConvTranspose(_LazyConvNd):
+    """The signature of lazy transposed convolutions."""
+
+    def __init__(
+        self,
+        out_channels: int,
+        kernel_size: Ints,
+        stride: Ints = 1,
+        padding: Ints = 0,
+        output_padding: Ints = 0,
+        groups: int = 1,
+        bias: bool = True,
+        dilation: Ints = 1,
+        padding_mode: str = "zeros",
+        device: Any = None,
+        dtype: DType | None = None,
+    ) -> None:
+        super().__init__(
+            0, out_channels, kernel_size, stride, padding, output_padding, groups, bias, dilation, padding_mode,
+            device, dtype,
+        )  # fmt: skip
+
+
+class LazyConvTranspose1d(_LazyConvTranspose, ConvTranspose1d):
+    """``ConvTranspose1d`` that takes ``in_channels`` from its first input; the other arguments are the same."""
+
+    cls_to_become = ConvTranspose1d
+
+
+class LazyConvTranspose2d(_LazyConvTranspose, ConvTranspose2d):
+    """``ConvTranspose2d`` that takes ``in_channels`` from its first input; the other arguments are the same."""
+
+    cls_to_become = ConvTranspose2d
+
+
+class LazyConvTranspose3d(_LazyConvTranspose, ConvTranspose3d):
+    """``ConvTranspose3d`` that takes ``in_channels`` from its first input; the other arguments are the same."""
+
+    cls_to_become = ConvTranspose3d
 
 
 def _check_groups(in_channels: int, out_channels: int, groups: int) -> None:

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 class _FrozenBatchNorm(Module):
     """What all dimensions share. A layer without weight or bias has None in their place, as BatchNorm has."""
 
+    _tells_its_place = True
+
     num_features: int
     eps: float
     channel_dim: int
@@ -73,8 +75,8 @@ class _FrozenBatchNorm(Module):
     def _check_input_dim(self, input: Any) -> None:
         raise NotImplementedError
 
-    def forward(self, input: Tensor) -> Tensor:
-        """weight (input - running_mean) / sqrt(running_var + eps) + bias."""
+    def forward(self, input: Tensor, mask: Tensor | None = None) -> Tensor:
+        """weight (input - running_mean) / sqrt(running_var + eps) + bias; 0 where a boolean ``mask`` is False."""
         self._check_input_dim(input)
         return F.batch_norm(
             input,
@@ -83,6 +85,7 @@ class _FrozenBatchNorm(Module):
             self.weight,
             self.bias,
             eps=self.eps,
+            mask=mask,
             channel_dim=self.channel_dim,
         )
 
@@ -98,7 +101,7 @@ class _FrozenBatchNorm(Module):
 
 
 class FrozenBatchNorm1d(_FrozenBatchNorm):
-    """Batch Normalization of (N, C) or (N, C, L) with fixed statistics, weight and bias; otherwise as FrozenBatchNorm2d.
+    """Batch Normalization of (N, C) or (N, C, L) with fixed statistics, weight and bias, as ``FrozenBatchNorm2d``.
 
     >>> import minitorch_bn as torch
     >>> bn = torch.nn.BatchNorm1d(2, eps=1e-3)
@@ -141,7 +144,7 @@ class FrozenBatchNorm2d(_FrozenBatchNorm):
 
 
 class FrozenBatchNorm3d(_FrozenBatchNorm):
-    """Batch Normalization of (N, C, D, H, W) with fixed statistics, weight and bias; otherwise as FrozenBatchNorm2d.
+    """Batch Normalization of (N, C, D, H, W) with fixed statistics, weight and bias, as ``FrozenBatchNorm2d``.
 
     >>> import minitorch_bn as torch
     >>> torch.nn.FrozenBatchNorm3d(2)(torch.zeros(1, 2, 3, 3, 3)).shape

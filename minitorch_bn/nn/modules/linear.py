@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from minitorch_bn.creation import empty
 from minitorch_bn.nn import functional as F
 from minitorch_bn.nn import init
+from minitorch_bn.nn.modules.lazy import _LazyLayer
 from minitorch_bn.nn.modules.module import Module
 from minitorch_bn.nn.parameter import Parameter
 
@@ -82,3 +83,26 @@ class Linear(Module):
 
     def extra_repr(self) -> str:
         return f"in_features={self.in_features}, out_features={self.out_features}, bias={self.bias is not None}"
+
+
+class LazyLinear(_LazyLayer, Linear):
+    """``Linear`` that takes ``in_features`` from its first input; the other arguments are the same.
+
+    >>> import minitorch_bn as torch
+    >>> layer = torch.nn.LazyLinear(30); layer
+    LazyLinear(in_features=0, out_features=30, bias=True)
+    >>> _ = layer(torch.ones(128, 20)); layer
+    Linear(in_features=20, out_features=30, bias=True)
+    """
+
+    cls_to_become = Linear
+    _unknown = "in_features"
+
+    def __init__(self, out_features: int, bias: bool = True, device: Any = None, dtype: DType | None = None) -> None:
+        super().__init__(0, out_features, bias, device, dtype)
+
+    def _size_in(self, input: Tensor) -> int:
+        return input.shape[-1]
+
+    def _shapes(self, size: int) -> dict[str, tuple[int, ...]]:
+        return {"weight": (self.out_features, size), "bias": (self.out_features,)}

@@ -81,7 +81,7 @@ def unfreeze(module: M) -> M:
     return module
 
 
-class freeze_stats:  # noqa: N801 - a context, named as a function like no_grad
+class freeze_stats:
     """Context in which the running estimates of a model's normalisation layers do not move; gives the model.
 
     Unlike ``freeze`` it changes nothing else: in training the batch's own statistics still normalise, and parameters

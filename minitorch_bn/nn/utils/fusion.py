@@ -1,7 +1,7 @@
 """Folding a Batch Normalization in evaluation into the layer before it: one layer does what two did.
 
-With s = bn_w / sqrt(bn_rv + eps), bn(W x + b) = s (W x + b - bn_rm) + bn_b = (s W) x + (s (b - bn_rm) + bn_b). All of it
-is computed in float64 and rounded once, and the new parameters can be trained further.
+With s = bn_w / sqrt(bn_rv + eps), bn(W x + b) = s (W x + b - bn_rm) + bn_b = (s W) x + (s (b - bn_rm) + bn_b). It is
+computed in float64 and rounded once, and the new parameters can be trained further.
 """
 
 from __future__ import annotations
@@ -38,26 +38,20 @@ __all__ = ["fuse", "fuse_conv_bn_eval", "fuse_conv_bn_weights", "fuse_linear_bn_
 
 M = TypeVar("M", bound=Module)
 
-# How many dimensions a layer and a normalisation are for: a pair fits if they agree. Subclasses may compute anything.
-_LAYERS = {
-    Linear: 1,
-    **{Conv1d: 1, ConvTranspose1d: 1},
-    **{Conv2d: 2, ConvTranspose2d: 2},
-    **{Conv3d: 3, ConvTranspose3d: 3},
-}
-_NORMS = {
-    **{BatchNorm1d: 1, FrozenBatchNorm1d: 1, BatchRenorm1d: 1},
-    **{BatchNorm2d: 2, FrozenBatchNorm2d: 2, BatchRenorm2d: 2},
-    **{BatchNorm3d: 3, FrozenBatchNorm3d: 3, BatchRenorm3d: 3},
-}
+# What may follow what, by exact type: a subclass may compute anything.
+_PAIRS = (
+    ((Linear, Conv1d, ConvTranspose1d), (BatchNorm1d, FrozenBatchNorm1d, BatchRenorm1d)),
+    ((Conv2d, ConvTranspose2d), (BatchNorm2d, FrozenBatchNorm2d, BatchRenorm2d)),
+    ((Conv3d, ConvTranspose3d), (BatchNorm3d, FrozenBatchNorm3d, BatchRenorm3d)),
+)
 
 
 def fuse(model: M) -> M:
     """A copy of a model in evaluation, each BatchNorm folded into the convolution or Linear layer right before it.
 
     Pairs are found in every Sequential of the model, also across the border of one Sequential inside another. An
-    ``Identity`` takes the place of the BatchNorm, so that names stay. The model itself is not changed. A pair is left as
-    it is where folding would not be exact: layers that are used in several places or have hooks, BatchNorm without
+    ``Identity`` takes the place of the BatchNorm, so that names stay. The model itself is not changed. A pair is left
+    as it is where folding would not be exact: layers that are used in several places or have hooks, BatchNorm without
     running estimates or over another ``channel_dim``, numbers of channels that differ. A Linear layer before
     BatchNorm1d is taken to see (N, in_features). What a model does in its own ``forward`` cannot be seen from here: a
     Sequential is taken to be called as a whole.
@@ -95,7 +89,7 @@ def fuse(model: M) -> M:
     return fused
 
 
-def fuse_conv_bn_eval(conv: M, bn: Module, transpose: bool = False) -> M:
+def fuse_conv_bn_eval(conv: M, bn: Any, transpose: bool = False) -> M:
     """A convolution that does what ``bn(conv(x))`` does, both in evaluation.
 
     Args:
@@ -125,7 +119,7 @@ def fuse_conv_bn_eval(conv: M, bn: Module, transpose: bool = False) -> M:
     transposed = getattr(conv, "transposed", transpose)
     if transpose and not transposed:
         raise ValueError(f"transpose=True, but {conv!r} is not a transposed convolution")
-    return _with_parameters(conv, fuse_conv_bn_weights(conv.weight, conv.bias, *_of(bn), transpose=transposed))
+    return _with_parameters(conv, fuse_conv_bn_weights(conv.weight, conv.bias, *_of(bn), transposed))
 
 
 def fuse_conv_bn_weights(
@@ -170,7 +164,7 @@ def fuse_conv_bn_weights(
     return _parameters(conv_w, conv_b, weight, bias)
 
 
-def fuse_linear_bn_eval(linear: M, bn: Module) -> M:
+def fuse_linear_bn_eval(linear: M, bn: Any) -> M:
     """A Linear layer that does what ``bn(linear(x))`` does, both in evaluation, for x of shape (N, in_features).
 
     Also for (N, 1, in_features) if ``bn`` has one channel, and for any shape if its channels are the last dimension.
@@ -217,7 +211,7 @@ def fuse_linear_bn_weights(
     if channels not in (out, 1):
         raise RuntimeError(
             f"The size of tensor a ({out}) must match the size of tensor b ({channels}) at non-singleton dimension 0\n"
-            f"A Linear weight of shape {list(linear_w.shape)} does not give the {channels} features of the normalisation."
+            f"A Linear weight of shape {list(linear_w.shape)} does not give {channels} features."
         )
     scale, bias = _scale_and_bias(out, linear_b, bn_rm, bn_rv, bn_eps, bn_w, bn_b)
     return _parameters(linear_w, linear_b, linear_w._data.astype(np.float64) * scale[:, None], bias)
@@ -253,7 +247,7 @@ def _parameters(w: Tensor, b: Tensor | None, weight: np.ndarray, bias: np.ndarra
     return first, second
 
 
-def _of(bn: Any) -> tuple[Any, ...]:
+def _of(bn: Any) -> tuple[Any, Any, Any, Any, Any]:
     """What a normalisation does in evaluation."""
     return bn.running_mean, bn.running_var, bn.eps, bn.weight, bn.bias
 
@@ -309,7 +303,9 @@ def _has_hooks(module: Module) -> bool:
 
 def _can_fold(layer: Any, bn: Any) -> bool:
     """Whether folding is exact, or the pair is one that ``_check_pair`` has to refuse."""
-    if _LAYERS.get(type(layer), 0) != _NORMS.get(type(bn)) or _has_hooks(layer) or _has_hooks(bn):
+    if not any(type(layer) in layers and type(bn) in norms for layers, norms in _PAIRS):
+        return False
+    if _has_hooks(layer) or _has_hooks(bn):
         return False
     if bn.running_mean is None or bn.running_var is None:
         return False

@@ -1,7 +1,7 @@
 """BatchNorm layers from the numbers of other frameworks: plain arrays in, a layer out. None of them is imported.
 
 What has to be translated, besides names, is the momentum. Keras and Flax keep ``momentum`` of the old estimate,
-running = momentum * running + (1 - momentum) * batch; here momentum is the weight of the batch. Their 0.99 is 0.01 here.
+running = momentum * running + (1 - momentum) * batch; here it is the weight of the batch. Their 0.99 is 0.01 here.
 """
 
 from __future__ import annotations
@@ -35,11 +35,11 @@ def batchnorm_from_keras(
 
     Conventions: Keras' ``momentum`` 0.99 is 0.01 here, its ``epsilon`` is ``eps``; both are taken from ``config``, with
     Keras' defaults 0.99 and 0.001 where it lacks them. Keras has the channels last: turn the input, or say
-    ``channel_dim=-1``. In training Keras mostly averages the biased variance of the batches, here it is the unbiased one.
+    ``channel_dim=-1``. In training Keras averages the biased variance of the batches, here it is the unbiased one.
 
     Args:
-        weights: ``layer.get_weights()``, that is gamma, beta, moving_mean, moving_variance, of which gamma or beta may be
-            missing; a mapping with these names; or the Keras layer itself, which has its own ``config``.
+        weights: ``layer.get_weights()``, that is gamma, beta, moving_mean, moving_variance, of which gamma or beta may
+            be missing; a mapping with these names; or the Keras layer itself, which has its own ``config``.
         config: ``layer.get_config()``: "momentum", "epsilon", and "scale" and "center" where only one of gamma and beta
             is there.
         layer_type: BatchNorm1d, BatchNorm2d, BatchNorm3d.
@@ -86,9 +86,9 @@ def batchnorm_from_flax(
 ) -> B:
     """The layer that a ``flax.linen.BatchNorm`` is here, in evaluation.
 
-    Conventions: Flax's ``momentum`` 0.99 is 0.01 here, its ``epsilon`` is ``eps``; they are fields of the Flax module, not
-    of its variables: pass what it was made with, if not the defaults. Flax has the channels last: turn the input, or say
-    ``channel_dim=-1``. In training Flax averages the biased variance of the batches, here it is the unbiased one.
+    Conventions: Flax's ``momentum`` 0.99 is 0.01 here, its ``epsilon`` is ``eps``; they are fields of the Flax module,
+    not of its variables: pass what it was made with, if not the defaults. Flax has the channels last: turn the input,
+    or say ``channel_dim=-1``. In training Flax averages the biased variance of the batches, here it is the unbiased.
 
     Args:
         params: the module's "scale" and "bias", of which either may be missing; None or {} if both are.

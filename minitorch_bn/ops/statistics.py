@@ -1,0 +1,245 @@
+"""Sums and means that skip NaN, ranges, quantiles, differences, distances."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from minitorch_bn import dtypes, return_types
+from minitorch_bn.autograd.node import Operator
+from minitorch_bn.autograd.variable import Variable, wrap
+from minitorch_bn.ops._common import (
+    accumulator,
+    canonical_dim,
+    canonical_dims,
+    numpy_names,
+    require_tensor,
+    require_tensors,
+    restore_dims,
+)
+
+
+class Nansum(Operator):
+    """sum of the a that are not NaN;  da = g, spread over these"""
+
+    options = 2
+
+    def forward(ctx, a, dims, keepdim):
+        missing = np.isnan(a)
+        ctx.save_for_backward(missing)
+        ctx.dims, ctx.keepdim = dims, keepdim
+        kept = np.where(missing, a.dtype.type(0), a)
+        return np.add.reduce(kept, axis=dims, keepdims=keepdim, dtype=accumulator(a)).astype(a.dtype, copy=False)
+
+    def backward(ctx, g):
+        (missing,) = ctx.saved_tensors
+        return restore_dims(g, missing.shape, ctx.dims, ctx.keepdim).expand(missing.shape).masked_fill(missing, 0)
+
+
+class Aminmax(Operator):
+    """the smallest and the largest element;  equal ones share the gradient"""
+
+    options = 2
+
+    def forward(ctx, a, dims, keepdim):
+        low, high = (f.reduce(a, axis=dims, keepdims=keepdim) for f in (np.minimum, np.maximum))
+        ctx.save_for_backward(a, low, high)
+        ctx.dims, ctx.keepdim = dims, keepdim
+        return low, high
+
+    def backward(ctx, *grads):
+        a, *extremes = ctx.saved_tensors
+        total = 0
+        for g, y in zip(grads, extremes):
+            g, y = (restore_dims(t, a.shape, ctx.dims, ctx.keepdim) for t in (g, y))
+            hits = (a == y).to(a.dtype)
+            total = g * (hits / hits.sum(ctx.dims, keepdim=True)) + total
+        return total
+
+
+class Dist(Operator):
+    """the p-norm of a - b;  da = g sign(a - b) (|a - b| / y)^(p-1), 0 where they are equal,  db = -da"""
+
+    options = 1
+
+    def forward(ctx, a, b, p):
+        ctx.save_for_backward(a, b)
+        ctx.p = p
+        return wrap(np.subtract(a, b)).norm(p)._data
+
+    def backward(ctx, g):
+        a, b = ctx.saved_tensors
+        from minitorch_bn.autograd.engine import grad
+
+        raise NotImplementedError
+
+
+# -- functions and methods ---------------------------------------------------------------------------------------
+
+
+@numpy_names
+def nansum(input: Any, dim: Any = None, keepdim: bool = False, *, dtype: dtypes.dtype | None = None) -> Any:
+    """The sum over ``dim`` of what is not NaN; integers add up in int64.
+
+    >>> import minitorch_bn as torch
+    >>> torch.nansum(torch.tensor([1.0, float("nan"), 2.0]))
+    tensor(3.)
+    """
+    require_tensor("nansum", input)
+    if input.dtype.category < 2:
+        return input.sum(dim, keepdim, dtype=dtype)
+    total = Nansum.apply(input, canonical_dims(dim, input._data.ndim), keepdim)
+    return total if dtype is None else Nansum.apply(input.to(dtype), canonical_dims(dim, input._data.ndim), keepdim)
+
+
+@numpy_names
+def nanmean(input: Any, dim: Any = None, keepdim: bool = False, *, dtype: dtypes.dtype | None = None) -> Any:
+    """The mean over ``dim`` of what is not NaN."""
+    require_tensor("nanmean", input)
+    if input.dtype.category < 2:
+        raise RuntimeError(
+            f"nanmean(): expected input to have floating point or complex dtype but got {input.dtype.legacy_name}"
+        )
+    count = (~input.detach().isnan()).sum(dim, keepdim)
+    return nansum(input, dim, keepdim, dtype=dtype) / count
+
+
+@numpy_names
+def aminmax(input: Any, *, dim: int | None = None, keepdim: bool = False) -> Any:
+    """(min, max) of all elements or along ``dim``; equal ones share the gradient.
+
+    >>> import minitorch_bn as torch
+    >>> torch.aminmax(torch.tensor([1, -3, 5]))
+    torch.return_types.aminmax(
+    min=tensor(-3),
+    max=tensor(5))
+    """
+    require_tensor("aminmax", input)
+    if dim is None and not input._data.size:
+        raise RuntimeError("aminmax(): cannot compute aminmax over an empty dimension as the operation has no identity.")
+    dims = canonical_dims(dim, input._data.ndim)
+    if dim is not None and dims and not input._data.shape[dims[0]]:
+        raise IndexError(f"aminmax: Expected reduction dim {dims[0]} to have non-zero size.")
+    return return_types.aminmax(Aminmax.apply(input, dims, keepdim))
+
+
+@numpy_names
+def quantile(
+    input: Any, q: Any, dim: int | None = None, keepdim: bool = False, *, interpolation: str = "linear"
+) -> Any:
+    """The q-quantiles (q in [0, 1], a number or 1-d tensor) of all elements or along ``dim``; NaN if there is a NaN.
+
+    ``interpolation`` between neighbours is "linear", "lower", "higher", "midpoint" or "nearest". Several q come first
+    in the shape.
+
+    >>> import minitorch_bn as torch
+    >>> torch.quantile(torch.tensor([1.0, 2.0, 4.0]), torch.tensor([0.0, 0.75]))
+    tensor([1., 3.])
+    """
+    return _quantile("quantile", input, q, dim, keepdim, interpolation, skip_nan=False)
+
+
+@numpy_names
+def nanquantile(
+    input: Any, q: Any, dim: int | None = None, keepdim: bool = False, *, interpolation: str = "linear"
+) -> Any:
+    """The q-quantiles of what is not NaN."""
+    return _quantile("nanquantile", input, q, dim, keepdim, interpolation, skip_nan=True)
+
+
+def _quantile(
+    name: str, input: Any, q: Any, dim: int | None, keepdim: bool, interpolation: str, skip_nan: bool
+) -> Any:
+    require_tensor(name, input)
+    q = _checked_q(name, input, q, interpolation)
+    ndim = input._data.ndim
+    d = 0 if dim is None else canonical_dim(dim, ndim)
+    a = input.reshape(-1) if dim is None or not ndim else input.movedim(d, 0)  # (n, ...)
+    ordered = a.sort(0)[0]
+    n, missing = a._data.shape[0], np.isnan(ordered._data).sum(0)
+    kind = input._data.dtype
+    last = np.asarray(n - 1 - missing if skip_nan else np.full_like(missing, n - 1)).astype(kind)
+    # (k, ...): where among the ordered elements each quantile lies
+    places = np.multiply.outer(np.atleast_1d(q._data), np.maximum(last, 0)).astype(kind)
+    if not skip_nan:
+        places = np.where(missing > 0, kind.type(n - 1), places)  # NaNs are the last ones
+    result = _interpolated(ordered, places, interpolation)
+    if keepdim:
+        shape = tuple(1 if dim is None or i == d else n for i, n in enumerate(input._data.shape))
+        result = result.reshape((places.shape[0], *shape))
+    return result if q._data.ndim else result.squeeze(0)
+
+
+def _checked_q(name: str, input: Any, q: Any, interpolation: str) -> Any:
+    """q as a tensor of the input's dtype."""
+    if not isinstance(q, Variable):
+        if not 0 <= q <= 1:
+            raise RuntimeError(f"{name}() q must be in the range [0, 1] but got {q:g}")
+        q = wrap(np.asarray(q, input._data.dtype))
+    if not input._data.size:
+        raise RuntimeError(f"{name}() input tensor must be non-empty")
+    if q._data.ndim > 1:
+        raise RuntimeError(f"{name}() q must be a scalar or 1D tensor")
+    if input._data.dtype not in (np.float32, np.float64):
+        raise RuntimeError(f"{name}() input tensor must be either float or double dtype")
+    if q._data.dtype != input._data.dtype:
+        raise RuntimeError(f"{name}() q tensor must be same dtype as the input tensor")
+    if interpolation not in ("linear", "lower", "higher", "midpoint", "nearest"):
+        raise RuntimeError(
+            f"{name}() interpolation must be one of linear, lower, higher, midpoint or nearest, but got {interpolation}"
+        )
+    if not ((q._data >= 0) & (q._data <= 1)).all():
+        raise RuntimeError(f"{name}() q values must be in the range [0, 1]")
+    return q
+
+
+def _interpolated(ordered: Any, places: np.ndarray, interpolation: str) -> Any:
+    """Elements at fractional places along the first dimension."""
+    rounding = {"lower": np.floor, "higher": np.ceil, "nearest": np.rint}.get(interpolation)
+    if rounding is not None:
+        return ordered.gather(0, wrap(rounding(places).astype(np.int64)))
+    below = np.floor(places)
+    weight = np.full_like(places, 0.5) if interpolation == "midpoint" else places - below
+    low = ordered.gather(0, wrap(below.astype(np.int64)))
+    return low.lerp(ordered.gather(0, wrap(np.ceil(places).astype(np.int64))), wrap(weight))
+
+
+def diff(input: Any, n: int = 1, dim: int = -1, prepend: Any = None, append: Any = None) -> Any:
+    """Differences of neighbours along ``dim``, n times over, after putting ``prepend`` and ``append`` at the ends.
+
+    >>> import minitorch_bn as torch
+    >>> torch.diff(torch.tensor([1, 3, 2]))
+    tensor([ 2, -1])
+    """
+    require_tensor("diff", input)
+    if not input._data.ndim:
+        raise RuntimeError("diff expects input to be at least one-dimensional")
+    if n < 0:
+        raise RuntimeError(f"order must be non-negative but got {n}")
+    d = canonical_dim(dim, input._data.ndim)
+    a = _extended(input, d, prepend, append)
+    if not n:
+        return a.clone()
+    for _ in range(min(n, a._data.shape[d])):
+        size = max(a._data.shape[d] - 1, 0)
+        later, earlier = a.narrow(d, min(1, a._data.shape[d]), size), a.narrow(d, 0, size)
+        a = later.logical_xor(earlier) if a._data.dtype.kind == "b" else later - earlier
+    return a
+
+
+def _extended(input: Any, d: int, prepend: Any, append: Any) -> Any:
+    for extra in (prepend, append):
+        if extra is None:
+            continue
+        if extra._data.ndim != input._data.ndim:
+            raise RuntimeError("diff expects prepend or append to be the same dimension as input")
+        for k, (have, want) in enumerate(zip(extra._data.shape, input._data.shape)):
+            if k != d and have != want:
+                raise RuntimeError(
+                    "diff expects the shape of tensor to prepend or append to match that of input except along the "
+                    f"differencing dimension; input.size({k}) = {want}, but got tensor.size({k}) = {have}"
+                )
+    for extra, parts in ((prepend, lambda x, a: (x, a)), (append, lambda x, a: (a, x))):
+        input = input if extra is None else joined(parts(extra, input), d)
+    return input
