@@ -128,5 +128,12 @@ def dtype_of(kind: Any) -> dtypes.dtype:
 
 
 def set_default_tensor_type(t: Any, /) -> None:
-    """Sets the default dtype by a type or its name, ``"torch.DoubleTensor"``; ``set_default_dtype`` says it better."""
+    """Sets the default dtype by a type or its name, ``"torch.DoubleTensor"``; deprecated for ``set_default_dtype``."""
+    import warnings
+
+    warnings.warn(
+        "torch.set_default_tensor_type() is deprecated as of PyTorch 2.1, please use torch.set_default_dtype() and "
+        "torch.set_default_device() as alternatives.",
+        stacklevel=2,
+    )
     dtypes.set_default_dtype(dtype_of(t))

@@ -372,16 +372,63 @@ def linspace(
         raise RuntimeError("number of steps must be non-negative")
     np_dtype = _np_dtype(dtype)
     start, end = (v.item() if isinstance(v, Variable) else v for v in (start, end))
-    kind = np_dtype.type if np_dtype.kind == "f" else np.float64
-    # counted from both ends in the dtype itself: PyTorch's values to the last bit
-    step = kind((end - start) / (steps - 1)) if steps > 1 else kind(0)
-    i = np.arange(steps)
-    up, down = kind(start) + step * i.astype(kind), kind(end) - step * (steps - 1 - i).astype(kind)
-    return _finish(
-        np.where(i < steps // 2, up, down).astype(np_dtype) if steps != 1 else np.full(1, start, np_dtype),
-        requires_grad,
-        device,
-    )
+    return _finish(ramps.linspace(start, end, steps, np_dtype), requires_grad, device)
+
+
+def logspace(
+    start: Any,
+    end: Any,
+    steps: int,
+    base: float = 10.0,
+    *,
+    dtype: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+    **others: Any,
+) -> Any:
+    """``base`` to the power of ``steps`` numbers evenly spaced from start to end, both included.
+
+    >>> import minitorch_bn as torch
+    >>> torch.logspace(0, 2, 3)
+    tensor([  1.,  10., 100.])
+    """
+    _check_others("logspace", others)
+    if steps < 0:
+        raise RuntimeError("number of steps must be non-negative")
+    start, end = (v.item() if isinstance(v, Variable) else v for v in (start, end))
+    exponents = ramps.linspace(start, end, steps, np.dtype(np.float64))
+    with np.errstate(all="ignore"):
+        powers = np.power(float(base), exponents).astype(_np_dtype(dtype))
+    return _finish(powers, requires_grad, device)
+
+
+def tril_indices(row: int, col: int, offset: int = 0, *, dtype: Any = None, device: Any = None, **others: Any) -> Any:
+    """The positions of a matrix's lower triangle, row by row: a row of row numbers, a row of column numbers.
+
+    >>> import minitorch_bn as torch
+    >>> torch.tril_indices(2, 2)
+    tensor([[0, 1, 1],
+            [0, 0, 1]])
+    """
+    return _triangle("tril_indices", np.tril_indices, row, col, offset, dtype, device, others)
+
+
+def triu_indices(row: int, col: int, offset: int = 0, *, dtype: Any = None, device: Any = None, **others: Any) -> Any:
+    """The positions of a matrix's upper triangle, row by row: a row of row numbers, a row of column numbers."""
+    return _triangle("triu_indices", np.triu_indices, row, col, offset, dtype, device, others)
+
+
+def _triangle(
+    function: str, find: Any, row: int, col: int, offset: int, dtype: Any, device: Any, others: dict
+) -> Any:
+    _check_others(function, others)
+    for name, size in (("row", row), ("col", col)):
+        if size < 0:
+            raise RuntimeError(f"{name} must be non-negative, got{size}")
+    kind = dtypes.int64 if dtype is None else dtypes.as_dtype(dtype)
+    if kind.category != 1:
+        raise not_implemented(function, kind)
+    return _finish(np.stack(find(row, offset, col)).astype(kind.numpy), False, device)
 
 
 def eye(

@@ -22,7 +22,8 @@ class _Fields(tuple):
 
 
 def _return_type(name: str, *fields: str) -> Any:
-    return type(name, (_Fields,), {"__slots__": (), "_fields": fields, "__module__": __name__, "__doc__": f"What {name} returns."})
+    body = {"__slots__": (), "_fields": fields, "__module__": __name__, "__doc__": f"What {name} returns."}
+    return type(name, (_Fields,), body)
 
 
 sort = _return_type("sort", "values", "indices")

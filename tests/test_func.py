@@ -172,7 +172,7 @@ class TestOneTape:
 
     def test_input_changed_in_place_is_refused_before_it_is_touched(self):
         for x in (torch.ones(2), torch.ones(2, requires_grad=True) * 1):
-            with pytest.raises(RuntimeError, match="in-place operation|being modified inplace"):
+            with pytest.raises(RuntimeError, match=r"in-place operation|being modified inplace"):
                 grad(lambda x: x.mul_(3).sum())(x)
             assert x.tolist() == [1.0, 1.0]
 

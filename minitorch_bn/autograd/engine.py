@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from minitorch_bn.autograd.grad_mode import mode
-from minitorch_bn.autograd.hooks import call_chain, call_node_hooks, call_tensor_hooks
+from minitorch_bn.autograd.hooks import call_chain, call_node_hooks, call_post_accumulate_hooks, call_tensor_hooks
 from minitorch_bn.autograd.node import AccumulateGrad, Node, accumulate, gradient_edge
 from minitorch_bn.autograd.variable import Variable, wrap
 from minitorch_bn.dtypes import from_numpy_dtype
@@ -61,26 +61,30 @@ def run_backward(
                 node, output_nr = edge
                 if runs is not None and node not in runs:
                     continue
-                shape, dtype = node.metadata[output_nr]
+                shape, dtype = node.output_meta[output_nr]
                 if grad._data.shape != shape or grad._data.dtype != dtype:
                     grad = fit(grad, shape, dtype)
                 number = node.sequence_nr
                 entry = waiting.get(number)
                 if entry is None:
-                    entry = waiting[number] = (node, [None] * len(node.metadata))
+                    entry = waiting[number] = (node, [None] * len(node.output_meta))
                     heappush(heap, -number)
                 so_far = entry[1][output_nr]
                 entry[1][output_nr] = grad if so_far is None else _add(so_far, grad)
             if not heap:
                 break
             node, node_grads = waiting.pop(-heappop(heap))
-            if node._hooked or type(node) is AccumulateGrad:
-                _call_hooks(node, node_grads)
+            hooked = node._hooked or type(node) is AccumulateGrad
             if captures is not None:
-                _capture(node, node_grads, captures)
-                if not runs[node]:  # type: ignore[index]
+                ends = not runs[node]  # type: ignore[index]
+                if ends and hooked and not stop_there:  # else the backward around this one calls them
+                    _call_hooks(node, node_grads)
+                _capture(node, node_grads, captures)  # on the way to another capture: before the hooks, as in PyTorch
+                if ends:
                     edges, results = [], []
                     continue
+            if hooked:
+                _call_hooks(node, node_grads)
             edges, results = node.edges, run(node, node_grads)
             if not retain_graph:
                 node.release()
@@ -108,7 +112,10 @@ def _run(node: Node, grads: list) -> tuple:
     if len(grads) == 1 and not node._hooked:
         return node.run(grads)
     if len(grads) > 1 and node.materialize_grads:
-        grads = [_zeros(*meta) if g is None else g for g, meta in zip(grads, node.metadata)]
+        grads = [
+            _zeros(shape, dtype) if g is None and dtype is not None else g  # no dtype: an output that is no tensor
+            for g, (shape, dtype) in zip(grads, node.output_meta)
+        ]
     if node._node_pre_hooks is not None:
         grads = list(call_node_hooks(node._node_pre_hooks, tuple(grads)))
     results = node.run(grads)
@@ -182,13 +189,13 @@ def backward(
     if inputs is None:
         run_backward(roots, grads, retain, create_graph)
         return
-    variables = _as_tuple(inputs)
-    edges = [_input_edge(v) for v in variables]
-    captures: dict = dict.fromkeys(edges)
+    variables = {_input_edge(v): v for v in _as_tuple(inputs)}
+    captures: dict = dict.fromkeys(variables)
     run_backward(roots, grads, retain, create_graph, captures)
-    for variable, edge in zip(variables, edges):
+    for edge, variable in variables.items():
         if captures[edge] is not None:
             accumulate(variable, captures[edge], keep_graph=create_graph)
+            call_post_accumulate_hooks(variable)
 
 
 def grad(
@@ -220,18 +227,23 @@ def grad(
             "Expected allow_unused to be True or not passed when materialize_grads=True, but got: allow_unused=False."
         )
     outs, variables = _as_tuple(outputs), _as_tuple(inputs)
+    if not variables:
+        raise RuntimeError("`inputs` argument to `grad()` cannot be empty.")
     roots, grads = _starting_points(outs, grad_outputs)
     edges = [_input_edge(v) for v in variables]
     captures: dict = dict.fromkeys(edges)
     run_backward(roots, grads, create_graph if retain_graph is None else retain_graph, create_graph, captures)
     results = [captures[edge] for edge in edges]
     if materialize_grads:
-        results = [_zeros(v._data.shape, v._data.dtype) if g is None else g for g, v in zip(results, variables)]
-    elif not allow_unused and any(g is None for g in results):
-        raise RuntimeError(
-            "One of the differentiated Tensors appears to not have been used in the graph. Set allow_unused=True if "
-            "this is the desired behavior."
-        )
+        zeros = [_zeros(v._data.shape, v._data.dtype).requires_grad_(create_graph) for v in variables]
+        results = [z if g is None else g for g, z in zip(results, zeros)]
+    elif not allow_unused:
+        for i, result in enumerate(results):
+            if result is None:
+                raise RuntimeError(
+                    f"The differentiated Tensor at index {i} appears to not have been used in the graph. Set "
+                    "allow_unused=True if this is the desired behavior."
+                )
     return tuple(results)
 
 
@@ -243,7 +255,7 @@ def _as_tuple(value: Any) -> tuple:
 
 def _input_edge(tensor: Any) -> tuple[Node, int]:
     if not isinstance(tensor, Variable):
-        raise TypeError(f"inputs can be Tensors or GradientEdges, but got {type(tensor).__name__}")
+        raise RuntimeError(f"all inputs have to be Tensors or GradientEdges, but got {type(tensor).__name__}")
     if not tensor.requires_grad:
         raise RuntimeError("One of the differentiated Tensors does not require grad")
     return gradient_edge(tensor)
@@ -252,6 +264,9 @@ def _input_edge(tensor: Any) -> tuple[Node, int]:
 def _starting_points(outputs: tuple, grad_outputs: Any) -> tuple[list, list]:
     """The nodes to start from and the gradients to start with; everything is checked before anything runs."""
     given = _as_tuple(grad_outputs) if grad_outputs is not None else (None,) * len(outputs)
+    for g in given:
+        if g is not None and not isinstance(g, Variable):
+            raise TypeError(f"gradients can be either Tensors or None, but got {type(g).__name__}")
     if len(given) != len(outputs):
         raise RuntimeError(f"got {len(outputs)} tensors and {len(given)} gradients")
     grads = [_starting_gradient(out, g, i) for i, (out, g) in enumerate(zip(outputs, given))]
@@ -266,8 +281,6 @@ def _starting_gradient(out: Any, given: Any, i: int) -> Any:
         if out.requires_grad and out.numel() != 1:
             raise RuntimeError("grad can be implicitly created only for scalar outputs")
         return wrap(np.ones(out._data.shape, out._data.dtype))
-    if not isinstance(given, Variable):
-        raise TypeError(f"gradients can be either Tensors or None, but got {type(given).__name__}")
     if given._data.shape != out._data.shape:
         raise RuntimeError(
             f"Mismatch in shape: grad_output[{i}] has a shape of {given.shape} and output[{i}] has a shape of "

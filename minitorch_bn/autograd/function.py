@@ -94,7 +94,7 @@ class FunctionCtx(Node):
             )
         if edge is None:
             return  # nobody asked for it
-        shape = edge[0].metadata[edge[1]][0]
+        shape = edge[0].output_meta[edge[1]][0]
         if grad._data.shape != shape and not _expandable(shape, grad._data.shape):
             raise RuntimeError(
                 f"Function {self.name()} returned an invalid gradient at index {i} - got {list(grad._data.shape)} but "
@@ -245,7 +245,7 @@ def _record(ctx: FunctionCtx, args: tuple, outputs: tuple) -> None:
             out._node, out._output_nr, out._requires_grad = ctx, output_nr, True
             if out._view is not None:
                 out._view.forbidden = "multiple" if len(outputs) > 1 else "function"
-    ctx.metadata = metadata
+    ctx.output_meta = metadata
     ctx._pack(args, outputs, args, outputs)
     ctx._non_differentiable = ctx._dirty = ()
 

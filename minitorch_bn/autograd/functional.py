@@ -85,10 +85,7 @@ def _as_tuple(values: Any, name: str, who: str) -> tuple[bool, tuple]:
 
 def _fresh(inputs: tuple, create_graph: bool) -> tuple:
     """New tensors to differentiate with respect to; those of a tape that goes on stay connected to it."""
-    return tuple(
-        x.view_as(x) if create_graph and x.requires_grad else x.detach().requires_grad_()  # type: ignore[attr-defined]
-        for x in inputs
-    )
+    return tuple(x.view_as(x) if create_graph and x.requires_grad else x.detach().requires_grad_() for x in inputs)
 
 
 def _evaluate(func: Callable, inputs: tuple, who: str) -> tuple[bool, tuple]:
@@ -255,7 +252,7 @@ def jacobian(
     """The Jacobian of ``func``, of shape output.shape + input.shape.
 
     A tuple of outputs gives a tuple over them, a tuple of inputs a tuple over those inside. ``create_graph`` and
-    ``strict`` as in ``vjp``; ``vectorize`` and ``strategy`` are accepted where PyTorch accepts them, and change nothing.
+    ``strict`` as in ``vjp``; ``vectorize`` and ``strategy`` are accepted as by PyTorch, and change nothing.
 
     >>> import minitorch_bn as torch
     >>> torch.autograd.functional.jacobian(lambda x: x * x.sum(), torch.tensor([1.0, 2.0]))

@@ -78,7 +78,7 @@ def _rebase_view(target: Any, node: Node) -> None:
     ctx._saved = ()
     ctx.view = _detached(target._view)
     ctx.edges = [gradient_edge(base) if base._requires_grad else None, (node, 0)]
-    ctx.metadata = [(base._data.shape, base._data.dtype)]
+    ctx.output_meta = [(base._data.shape, base._data.dtype)]
     ctx.sequence_nr = _next_sequence_number()
     trace(ctx)
     move(base, ctx, 0)

@@ -51,15 +51,15 @@ _FREED = (
 class Node:
     """One step of the graph. Its edges lead to older nodes, never to tensors, so nothing it does not need stays alive.
 
-    ``edges``: for each input ``(node, output_nr)``, or None where no gradient goes. ``metadata``: for each output its
+    ``edges``: for each input ``(node, output_nr)``, or None where no gradient goes. ``output_meta``: for each output its
     ``(shape, dtype)``, which every gradient that arrives is made to fit.
     """
 
-    __slots__ = ("__dict__", "__weakref__", "_saved", "edges", "metadata", "recording", "sequence_nr")
+    __slots__ = ("__dict__", "__weakref__", "_saved", "edges", "output_meta", "recording", "sequence_nr")
 
     _saved: Any
     edges: Any
-    metadata: Any
+    output_meta: Any
     sequence_nr: int  # nodes are numbered in the order they are made
     recording: bool  # while forward runs: whether this call will be a node of the graph
     _pre_hooks: dict | None = None  # output_nr -> hooks of the tensor that is this output
@@ -89,6 +89,11 @@ class Node:
 
     def __repr__(self) -> str:
         return f"<{self.name()} object at {id(self):#x}>"
+
+    @property
+    def metadata(self) -> dict:
+        """A dictionary for whatever a user wants to note on the node."""
+        return self.__dict__.setdefault("_metadata", {})
 
     def register_hook(self, fn: Any) -> Any:
         """Calls ``fn(grad_inputs, grad_outputs)`` after this node has run; it may return new grad_inputs."""
@@ -206,7 +211,7 @@ class AccumulateGrad(Node):
         self._saved = ()
 
     @property
-    def metadata(self) -> tuple:
+    def output_meta(self) -> tuple:
         """Asked for when a gradient arrives: ``.data`` may have been replaced since."""
         data = self.variable._data
         return ((data.shape, data.dtype),)
@@ -222,6 +227,8 @@ class AccumulateGrad(Node):
         return f"<AccumulateGrad object at {id(self):#x}>"
 
     def run(self, grads: list) -> tuple:
+        if not self.variable._requires_grad:
+            return ()  # switched off since
         with self._lock:
             accumulate(self.variable, grads[0], keep_graph=mode.grad)
         call_post_accumulate_hooks(self.variable)
@@ -234,7 +241,7 @@ def accumulate(variable: Variable, grad: Any, keep_graph: bool) -> None:
     if total is None:
         # A copy, since the same array may be on its way to other tensors too.
         variable._grad = wrap(np.empty_like(grad._data)).copy_(grad) if keep_graph else wrap(grad._data.copy())
-    elif keep_graph:
+    elif keep_graph or not total._data.flags.writeable:
         variable._grad = total + grad
     else:
         mode.quietly(np.add, total._data, grad._data, total._data)
@@ -363,7 +370,7 @@ class Operator(Node):
         ctx.sequence_nr = _next_sequence_number()
         if _trace is not None:
             _trace(ctx)
-        ctx.metadata = [(output._data.shape, output._data.dtype) for output in outputs]
+        ctx.output_meta = [(output._data.shape, output._data.dtype) for output in outputs]
         for output_nr, output in enumerate(outputs):
             if output._data.dtype.kind in "fV":  # V: numpy's kind for bfloat16
                 output._node = ctx

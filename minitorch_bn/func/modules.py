@@ -133,7 +133,7 @@ def _home(module: Module, name: str) -> tuple[dict[str, Any], str]:
     owner = module.get_submodule(path)
     for registry in (owner._parameters, owner._buffers):
         if attribute in registry:
-            return registry, attribute  # type: ignore[return-value]
+            return registry, attribute
     return owner.__dict__, attribute
 
 

@@ -113,9 +113,9 @@ def _alias(value: Any, recording: bool) -> Any:
     """The same values at a place of their own in the graph."""
     if not isinstance(value, Variable):
         raise ValueError(f"Thing passed to transform API must be Tensor, got {type(value)}")
-    if not (recording and value.requires_grad):  # type: ignore[attr-defined]
-        return value.detach().requires_grad_()  # type: ignore[attr-defined]
-    alias = value.view_as(value)  # type: ignore[attr-defined]
+    if not (recording and value.requires_grad):
+        return value.detach().requires_grad_()
+    alias = value.view_as(value)
     alias._view.forbidden = "function"  # as for a leaf: changed in place, it would no longer be where we start from
     return alias
 
@@ -201,9 +201,9 @@ def grad_and_value(func: Callable, argnums: Any = 0, has_aux: bool = False) -> C
         call = _Call(*_selected(func, argnums, args, kwargs), has_aux, who)
         if not isinstance(call.result, Variable):
             raise RuntimeError(f"{who}: Expected f(*args) to return a Tensor, got {type(call.result)}")
-        if call.result.dim() != 0:  # type: ignore[attr-defined]
+        if call.result.dim() != 0:
             raise RuntimeError(
-                f"{who}: Expected f(*args) to return a scalar Tensor, got tensor with {call.result.dim()} dims. "  # type: ignore[attr-defined]
+                f"{who}: Expected f(*args) to return a scalar Tensor, got tensor with {call.result.dim()} dims. "
                 "Maybe you wanted to use the vjp or jacrev APIs instead?"
             )
         found = _per_input(call.pull([wrap(np.ones_like(call.result._data))]), argnums, call.inputs_spec)

@@ -103,15 +103,14 @@ class Buffer(Tensor, metaclass=_BufferMeta):
 _values: Any = Variable._data  # the slot itself, which the property below hides
 
 
-class UninitializedTensorMixin:
+class UninitializedTensorMixin(Tensor):
     """A tensor of a dtype but without a shape, until ``materialize`` turns it into a ``cls_to_become``."""
 
     __slots__ = ()
     cls_to_become: type[Any]
-    requires_grad: bool
 
     @property
-    def _data(self) -> np.ndarray:
+    def _data(self) -> np.ndarray:  # type: ignore[override]
         # Whatever needs values reads this.
         raise ValueError(
             "Attempted to use an uninitialized parameter in an operation. This error happens when you are using a "
@@ -124,8 +123,8 @@ class UninitializedTensorMixin:
         """There is none yet: RuntimeError."""
         raise RuntimeError(
             "Can't access the shape of an uninitialized parameter or buffer. This error usually happens in "
-            "`load_state_dict` when trying to load an uninitialized parameter into an initialized one. Call `forward` to "
-            "initialize the parameters before accessing their attributes."
+            "`load_state_dict` when trying to load an uninitialized parameter into an initialized one. Call `forward` "
+            "to initialize the parameters before accessing their attributes."
         )
 
     @property
@@ -133,7 +132,7 @@ class UninitializedTensorMixin:
         """The element type that it will have."""
         return from_numpy_dtype(_values.__get__(self).dtype)
 
-    @property
+    @property  # type: ignore[override]
     def data(self) -> Self:
         """Itself."""
         return self
@@ -164,7 +163,7 @@ class UninitializedTensorMixin:
         requires_grad, device, _, *others = self._arguments()
         return type(self)(requires_grad, device, dtype, *others)
 
-    def __repr__(self, *, tensor_contents: Any = None) -> str:
+    def __repr__(self, *, tensor_contents: Any = None) -> str:  # type: ignore[override]
         return f"<{type(self).__name__}>"
 
     def __copy__(self) -> Self:
@@ -179,7 +178,7 @@ class UninitializedTensorMixin:
         return type(self), self._arguments()
 
 
-class UninitializedParameter(UninitializedTensorMixin, Parameter):
+class UninitializedParameter(UninitializedTensorMixin, Parameter):  # type: ignore[misc]
     """A parameter whose shape is not known yet; ``materialize(shape)`` makes it a Parameter, the object stays the same.
 
     Raises ValueError where its values are needed, RuntimeError where its shape is.
@@ -230,4 +229,4 @@ def _detached(data: Any, wanted: str) -> Any:
             f"'{type(data).__name__}' object has no attribute 'detach'\n"
             f"{wanted} takes a tensor: write {wanted}(torch.tensor(...))."
         )
-    return data.detach()  # type: ignore[attr-defined]
+    return data.detach()

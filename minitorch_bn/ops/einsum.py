@@ -192,17 +192,15 @@ def _product(a: Any, in_a: list, b: Any, in_b: list, later: set) -> tuple[Any, l
     if not summed:
         return a[(..., *[None] * len(columns))] * b[(slice(None),) * len(both) + (None,) * len(rows)], result
     if a._data.dtype != b._data.dtype:
-        raise RuntimeError(
-            f"expected scalar type {a.dtype.legacy_name} but found {b.dtype.legacy_name}"
-        )
+        raise RuntimeError(f"expected scalar type {a.dtype.legacy_name} but found {b.dtype.legacy_name}")
     if a._data.dtype.kind == "b":
         raise not_implemented("bmm", a.dtype)
     n, m = len(both), len(both) + len(rows)
-    sizes = [prod(part) for part in (a._data.shape[:n], a._data.shape[n:m], a._data.shape[m:], b._data.shape[n + len(summed) :])]
-    shape = (*a._data.shape[:m], *b._data.shape[n + len(summed) :])
+    batch, tall, inner, wide = a._data.shape[:n], a._data.shape[n:m], a._data.shape[m:], b._data.shape[n + len(summed) :]
     # (both, rows, summed) x (both, summed, columns) -> (both, rows, columns), as a batch of matrices
-    product = a.reshape(sizes[0], sizes[1], sizes[2]).bmm(b.reshape(sizes[0], sizes[2], sizes[3]))
-    return product.reshape(shape), result
+    left = a.reshape(prod(batch), prod(tall), prod(inner))
+    right = b.reshape(prod(batch), prod(inner), prod(wide))
+    return left.bmm(right).reshape(*batch, *tall, *wide), result
 
 
 def tensordot(a: Any, b: Any, dims: Any = 2) -> Any:
@@ -237,8 +235,8 @@ def tensordot(a: Any, b: Any, dims: Any = 2) -> Any:
         if 1 not in (first, second):
             where = given_a[dims_a.index(i)], given_b[dims_b.index(j)]
             raise RuntimeError(
-                f"contracted dimensions need to match, but first has size {first} in dim {where[0]} and second has size "
-                f"{second} in dim {where[1]}"
+                f"contracted dimensions need to match, but first has size {first} in dim {where[0]} and second has "
+                f"size {second} in dim {where[1]}"
             )
         a, b = (a.sum(i, keepdim=True), b) if second == 1 else (a, b.sum(j, keepdim=True))
     for listed in (dims_a, dims_b):

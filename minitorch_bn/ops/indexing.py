@@ -467,6 +467,37 @@ def _check_assignable(shape: tuple[int, ...], places: tuple[int, ...]) -> None:
 # -- functions and methods ---------------------------------------------------------------------------------------
 
 
+def index_put(input: Any, indices: Any, values: Any, accumulate: bool = False) -> Any:
+    """A copy with ``values`` put (or added) in the places that a tuple of index tensors and masks names.
+
+    >>> import minitorch_bn as torch
+    >>> torch.zeros(3).index_put((torch.tensor([0, 0]),), torch.tensor([1.0, 2.0]), accumulate=True)
+    tensor([3., 0., 0.])
+    """
+    return IndexPut.apply(input, *index_put_arguments(input, indices, values, accumulate))
+
+
+def index_put_arguments(input: Any, indices: Any, values: Any, accumulate: bool) -> tuple:
+    """(values, index tensors ..., accumulate), checked."""
+    if not isinstance(indices, (tuple, list)):
+        raise TypeError(
+            f"index_put(): argument 'indices' (position 1) must be tuple of Tensors, not {type_name(indices)}"
+        )
+    for i, index in enumerate(indices):
+        if not isinstance(index, Variable):
+            raise TypeError(f"expected Tensor as element {i} in argument 0, but got {type_name(index)}")
+        if index._data.dtype not in _INDEX_DTYPES:
+            raise IndexError("tensors used as indices must be long, int, byte or bool tensors")
+    arrays = tuple(i._data.astype(bool) if i._data.dtype == np.uint8 else i._data for i in indices)
+    taken = sum(map(_dims_of, arrays))
+    if taken > input._data.ndim:
+        raise IndexError(f"too many indices for tensor of dimension {input._data.ndim} (got {taken})")
+    _check_arrays(arrays, input._data.shape)
+    _check_same_dtype(input, values, ())
+    _check_assignable(values._data.shape, np.empty(input._data.shape, bool)[arrays].shape)
+    return (values, *map(wrap, arrays), accumulate)
+
+
 def select(input: Any, dim: int, index: int) -> Any:
     """The slice at ``index`` along ``dim``, a view without that dimension."""
     ndim = input._data.ndim

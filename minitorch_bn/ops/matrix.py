@@ -86,7 +86,8 @@ class Addmv(Operator):
         a, b = ctx.saved_tensors
         need_c, need_a, need_b = ctx.needs_input_grad
         scaled = g * ctx.alpha
-        return g * ctx.beta if need_c else None, scaled.outer(b) if need_a else None, a.t().mv(scaled) if need_b else None
+        dc = g * ctx.beta if need_c else None
+        return dc, scaled.outer(b) if need_a else None, a.t().mv(scaled) if need_b else None
 
 
 class Addr(Operator):
@@ -104,7 +105,8 @@ class Addr(Operator):
         a, b = ctx.saved_tensors
         need_c, need_a, need_b = ctx.needs_input_grad
         scaled = g * ctx.alpha
-        return g * ctx.beta if need_c else None, scaled.mv(b) if need_a else None, scaled.t().mv(a) if need_b else None
+        dc = g * ctx.beta if need_c else None
+        return dc, scaled.mv(b) if need_a else None, scaled.t().mv(a) if need_b else None
 
 
 class Addbmm(Operator):
@@ -406,7 +408,7 @@ def _square(name: str, a: Any) -> None:
         raise RuntimeError(f"linalg.{name}: Low precision dtypes not supported. Got {a.dtype.legacy_name}")
 
 
-def det(A: Any) -> Any:  # noqa: N803 - PyTorch's name
+def det(A: Any) -> Any:
     """The determinant of square matrices (..., n, n).
 
     >>> import minitorch_bn as torch
@@ -417,7 +419,7 @@ def det(A: Any) -> Any:  # noqa: N803 - PyTorch's name
     return Det.apply(A)
 
 
-def slogdet(A: Any) -> Any:  # noqa: N803
+def slogdet(A: Any) -> Any:
     """(sign, logabsdet): the sign of the determinant and the logarithm of its absolute value."""
     _square("slogdet", A)
     return return_types.linalg_slogdet(Slogdet.apply(A))
@@ -429,7 +431,7 @@ def logdet(input: Any) -> Any:
     return logabsdet.where(sign >= 0, float("nan"))
 
 
-def inv(A: Any) -> Any:  # noqa: N803
+def inv(A: Any) -> Any:
     """The inverse of square matrices; LinAlgError where there is none.
 
     >>> import minitorch_bn as torch
@@ -446,7 +448,7 @@ def inv(A: Any) -> Any:  # noqa: N803
         ) from None
 
 
-def solve(A: Any, B: Any, *, left: bool = True) -> Any:  # noqa: N803
+def solve(A: Any, B: Any, *, left: bool = True) -> Any:
     """X with A @ X = B, or with ``left=False`` X @ A = B; B is a vector or holds matrices.
 
     >>> import minitorch_bn as torch
@@ -458,8 +460,8 @@ def solve(A: Any, B: Any, *, left: bool = True) -> Any:  # noqa: N803
     n = A._data.shape[-1]
     if A._data.dtype != B._data.dtype:
         raise RuntimeError(
-            f"linalg.solve: Expected A and B to have the same dtype, but found A of type {A.dtype.legacy_name} and B of "
-            f"type {B.dtype.legacy_name} instead"
+            f"linalg.solve: Expected A and B to have the same dtype, but found A of type {A.dtype.legacy_name} and B "
+            f"of type {B.dtype.legacy_name} instead"
         )
     vector = B._data.ndim == 1 or (A._data.ndim == B._data.ndim + 1 and B._data.shape == A._data.shape[:-1])
     b = B.unsqueeze(-1) if vector else B

@@ -339,6 +339,30 @@ class LogSumExp(Operator, name="LogsumexpBackward0"):
         return g * (a - y).exp()
 
 
+class LogCumSumExp(Operator, name="LogcumsumexpBackward0"):
+    """running log sum e^a along a dimension;  da_i = sum over k >= i of g_k e^(a_i - y_k), by terms that are at most 1"""
+
+    options = 1
+
+    def forward(ctx, a, dim):
+        # numpy's logaddexp knows that inf + inf and -inf - inf are no NaN
+        y = np.logaddexp.accumulate(a, axis=dim) if a.ndim else a.copy()
+        ctx.save_for_backward(a, y)
+        ctx.dim = dim
+        return y
+
+    def backward(ctx, g):
+        a, y = ctx.saved_tensors
+        dim = ctx.dim
+        if not a.ndim:
+            return g
+        # s_i = g_i + e^(y_i - y_(i+1)) s_(i+1),  da_i = e^(a_i - y_i) s_i
+        backwards = y.flip(dim)
+        decay = (backwards - _shifted(backwards, dim, 1, 0)).exp()
+        tails = _linear_recurrence(g.flip(dim), decay, dim).flip(dim)
+        return (a - y).exp() * tails
+
+
 class Softmax(Operator):
     """y = e^a / sum e^a;  da = y (g - sum g y)"""
 
@@ -681,6 +705,21 @@ def count_nonzero(input: Any, dim: Any = None) -> Any:
 def logsumexp(input: Any, dim: Any, keepdim: bool = False) -> Any:
     """log(sum(exp(input))) over ``dim``, without overflow."""
     return LogSumExp.apply(floating(input, "logsumexp"), canonical_dims(dim, input._data.ndim), keepdim)
+
+
+@numpy_names
+def logcumsumexp(input: Any, dim: int) -> Any:
+    """Running log(sum(exp(input))) along a dimension, without overflow.
+
+    >>> import minitorch_bn as torch
+    >>> torch.logcumsumexp(torch.tensor([1000.0, 1000.0]), dim=0)
+    tensor([1000.0000, 1000.6931])
+    """
+    require_tensor("logcumsumexp", input)
+    d = canonical_dim(dim, input._data.ndim)
+    if input.dtype.category < 2:
+        raise not_implemented("logcumsumexp_out_cpu", input.dtype)
+    return LogCumSumExp.apply(input, d)
 
 
 @numpy_names

@@ -267,7 +267,7 @@ def _windows(a: np.ndarray, dim: int, size: int, step: int) -> np.ndarray:
 
 
 def index_add(input: Any, dim: int, index: Any, source: Any, *, alpha: float = 1) -> Any:
-    """A copy with ``alpha * source`` added to the slices along ``dim`` that a 1-d index names (repeatedly, if repeated).
+    """A copy with ``alpha * source`` added to the slices along ``dim`` that a 1-d index names.
 
     >>> import minitorch_bn as torch
     >>> torch.zeros(3).index_add(0, torch.tensor([0, 2, 0]), torch.tensor([1.0, 2.0, 3.0]))
@@ -296,10 +296,10 @@ def index_add_arguments(input: Any, dim: int, index: Any, source: Any, alpha: An
         )
     if a.ndim and not s.ndim:
         raise IndexError(f"Dimension specified as {dim} but tensor has no dimensions")
-    if s.ndim == a.ndim and a.ndim and i.size != s.shape[d] or s.ndim < a.ndim and i.size != s.shape[min(d, s.ndim - 1)]:
+    count = s.shape[min(d, s.ndim - 1)] if s.ndim and a.ndim else i.size
+    if count != i.size:
         raise RuntimeError(
-            f"index_add_(): Number of indices ({i.size}) should be equal to source.size(dim): "
-            f"({s.shape[min(d, s.ndim - 1)]}), for dim: {d}"
+            f"index_add_(): Number of indices ({i.size}) should be equal to source.size(dim): ({count}), for dim: {d}"
         )
     if a.shape[:d] + a.shape[d + 1 :] != s.shape[:d] + s.shape[d + 1 :] or s.ndim != a.ndim:
         raise RuntimeError(
@@ -486,7 +486,9 @@ def masked_scatter_arguments(input: Any, mask: Any, source: Any) -> tuple:
     return mask, source
 
 
-def repeat_interleave(input: Any, repeats: Any = None, dim: int | None = None, *, output_size: int | None = None) -> Any:
+def repeat_interleave(
+    input: Any, repeats: Any = None, dim: int | None = None, *, output_size: int | None = None
+) -> Any:
     """Every slice along ``dim`` (of the flattened tensor without it) repeated; ``repeats`` is a number or one for each.
 
     >>> import minitorch_bn as torch

@@ -1,7 +1,7 @@
 """Order: sorting, the k largest, medians, running extremes, and which values there are at all.
 
-NaN counts as larger than every number, as in PyTorch. Of equal values ``sort``, ``argsort`` and ``topk`` keep the order of
-the input; ``kthvalue`` and ``median`` name the first of them (PyTorch leaves open which).
+NaN counts as larger than every number, as in PyTorch. Of equal values ``sort``, ``argsort`` and ``topk`` keep the
+order of the input; ``kthvalue`` and ``median`` name the first of them (PyTorch leaves open which).
 """
 
 from __future__ import annotations
@@ -130,7 +130,7 @@ class Unique(Operator, name="Unique2Backward0"):
     refuses = "_unique2"
 
     def forward(ctx, a, rows, order, first):
-        """``rows``: the dimension whose slices are compared, or None for elements; ``first``: which begin a new value."""
+        """``rows``: the dimension whose slices are compared, None for elements; ``first``: which begin a new value."""
         if rows is None:
             return a.reshape(-1)[order[first]]
         return np.take(a, order[first], axis=rows)
@@ -326,7 +326,7 @@ def _median_along(operator: type[Sort], name: str, input: Any, dim: int, keepdim
 
 @numpy_names
 def mode(input: Any, dim: int = -1, keepdim: bool = False) -> Any:
-    """(values, indices) of the most frequent value along ``dim`` (the smallest of several), and where it stands last."""
+    """(values, indices) of the most frequent value along ``dim`` (the smallest of several): where it stands last."""
     require_tensor("mode", input)
     d = canonical_dim(dim, input._data.ndim)
     _check_not_empty("mode", input, d)
@@ -400,7 +400,13 @@ def _slices(name: str, input: Any, dim: int) -> tuple[int, np.ndarray]:
 
 
 def _distinct(
-    operator: type[Unique], input: Any, dim: int | None, keys: np.ndarray, order: np.ndarray, inverse: bool, counts: bool
+    operator: type[Unique],
+    input: Any,
+    dim: int | None,
+    keys: np.ndarray,
+    order: np.ndarray,
+    inverse: bool,
+    counts: bool,
 ) -> Any:
     """Columns of ``keys``, taken in this order: the first of each run of equal ones, and what else is asked for."""
     ordered = keys[:, order]

@@ -375,7 +375,8 @@ def clamp_max_arguments(input: Any, max: Any) -> tuple:
 
 def _limited(name: str, scalar: type[Operator], tensor: type[Operator], input: Any, limit: Any) -> tuple:
     if not isinstance(input, Variable) or not (isinstance(limit, Variable) or is_number(limit)):
-        raise invalid_arguments(name, input, limit, expected="(Tensor input, Tensor limit)\n * (Tensor input, Number limit)")
+        expected = "(Tensor input, Tensor limit)\n * (Tensor input, Number limit)"
+        raise invalid_arguments(name, input, limit, expected=expected)
     return (scalar if is_number(limit) else tensor, *promoted(input, limit))
 
 

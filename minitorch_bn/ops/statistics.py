@@ -1,4 +1,4 @@
-"""Sums and means that skip NaN, ranges, quantiles, differences, distances."""
+"""Sums and means that skip NaN, ranges, quantiles."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ from minitorch_bn.ops._common import (
     canonical_dims,
     numpy_names,
     require_tensor,
-    require_tensors,
     restore_dims,
 )
 
@@ -56,23 +55,6 @@ class Aminmax(Operator):
             hits = (a == y).to(a.dtype)
             total = g * (hits / hits.sum(ctx.dims, keepdim=True)) + total
         return total
-
-
-class Dist(Operator):
-    """the p-norm of a - b;  da = g sign(a - b) (|a - b| / y)^(p-1), 0 where they are equal,  db = -da"""
-
-    options = 1
-
-    def forward(ctx, a, b, p):
-        ctx.save_for_backward(a, b)
-        ctx.p = p
-        return wrap(np.subtract(a, b)).norm(p)._data
-
-    def backward(ctx, g):
-        a, b = ctx.saved_tensors
-        from minitorch_bn.autograd.engine import grad
-
-        raise NotImplementedError
 
 
 # -- functions and methods ---------------------------------------------------------------------------------------
@@ -117,7 +99,9 @@ def aminmax(input: Any, *, dim: int | None = None, keepdim: bool = False) -> Any
     """
     require_tensor("aminmax", input)
     if dim is None and not input._data.size:
-        raise RuntimeError("aminmax(): cannot compute aminmax over an empty dimension as the operation has no identity.")
+        raise RuntimeError(
+            "aminmax(): cannot compute aminmax over an empty dimension as the operation has no identity."
+        )
     dims = canonical_dims(dim, input._data.ndim)
     if dim is not None and dims and not input._data.shape[dims[0]]:
         raise IndexError(f"aminmax: Expected reduction dim {dims[0]} to have non-zero size.")
@@ -203,43 +187,3 @@ def _interpolated(ordered: Any, places: np.ndarray, interpolation: str) -> Any:
     weight = np.full_like(places, 0.5) if interpolation == "midpoint" else places - below
     low = ordered.gather(0, wrap(below.astype(np.int64)))
     return low.lerp(ordered.gather(0, wrap(np.ceil(places).astype(np.int64))), wrap(weight))
-
-
-def diff(input: Any, n: int = 1, dim: int = -1, prepend: Any = None, append: Any = None) -> Any:
-    """Differences of neighbours along ``dim``, n times over, after putting ``prepend`` and ``append`` at the ends.
-
-    >>> import minitorch_bn as torch
-    >>> torch.diff(torch.tensor([1, 3, 2]))
-    tensor([ 2, -1])
-    """
-    require_tensor("diff", input)
-    if not input._data.ndim:
-        raise RuntimeError("diff expects input to be at least one-dimensional")
-    if n < 0:
-        raise RuntimeError(f"order must be non-negative but got {n}")
-    d = canonical_dim(dim, input._data.ndim)
-    a = _extended(input, d, prepend, append)
-    if not n:
-        return a.clone()
-    for _ in range(min(n, a._data.shape[d])):
-        size = max(a._data.shape[d] - 1, 0)
-        later, earlier = a.narrow(d, min(1, a._data.shape[d]), size), a.narrow(d, 0, size)
-        a = later.logical_xor(earlier) if a._data.dtype.kind == "b" else later - earlier
-    return a
-
-
-def _extended(input: Any, d: int, prepend: Any, append: Any) -> Any:
-    for extra in (prepend, append):
-        if extra is None:
-            continue
-        if extra._data.ndim != input._data.ndim:
-            raise RuntimeError("diff expects prepend or append to be the same dimension as input")
-        for k, (have, want) in enumerate(zip(extra._data.shape, input._data.shape)):
-            if k != d and have != want:
-                raise RuntimeError(
-                    "diff expects the shape of tensor to prepend or append to match that of input except along the "
-                    f"differencing dimension; input.size({k}) = {want}, but got tensor.size({k}) = {have}"
-                )
-    for extra, parts in ((prepend, lambda x, a: (x, a)), (append, lambda x, a: (a, x))):
-        input = input if extra is None else joined(parts(extra, input), d)
-    return input

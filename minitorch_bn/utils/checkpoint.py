@@ -54,8 +54,8 @@ def checkpoint(
         preserve_rng_state: the second computation draws the same random numbers as the first.
         debug, early_stop: change nothing.
 
-    The second computation leaves the running estimates of Batch Normalizations alone, which have seen this batch already.
-    (PyTorch counts it twice there.) Derivatives of every order pass through.
+    The second computation leaves the running estimates of Batch Normalizations alone: they have seen this batch already
+    (PyTorch counts it again). Derivatives of every order pass through.
 
     Raises CheckpointError in backward if the outputs differ, RuntimeError if an argument was changed in place.
 
@@ -91,13 +91,12 @@ class _Call:
         self.versions = [(t, t._version_counter[0]) for t in tree_flatten((args, kwargs))[0] if isinstance(t, Variable)]
 
     def compute(self, born: int) -> tuple[list, list, Any]:
-        """The leaves of the result, the places of those that were computed by nodes not older than ``born``, the "
-        "form."""
+        """The leaves of the result, the places of those that nodes not older than ``born`` computed, and the form."""
         leaves, spec = tree_flatten(self.function(*self.args, **self.kwargs))
         places = [
             i
             for i, leaf in enumerate(leaves)
-            if isinstance(leaf, Variable) and leaf.requires_grad and not _is_older(gradient_edge(leaf)[0], born)  # type: ignore[attr-defined]
+            if isinstance(leaf, Variable) and leaf.requires_grad and not _is_older(gradient_edge(leaf)[0], born)
         ]
         return leaves, places, spec
 
@@ -138,7 +137,7 @@ class CheckpointFunctionBackward(Node):
         self.sequence_nr = _next_sequence_number()
         trace(self)
         self.edges = _edges_out(outputs, born)
-        self.metadata = [(out._data.shape, out._data.dtype) for out in outputs]
+        self.output_meta = [(out._data.shape, out._data.dtype) for out in outputs]
 
     def output(self, output_nr: int, tensor: Any, born: int) -> Any:
         """A tensor in the place of one that the computation returned."""
@@ -152,7 +151,7 @@ class CheckpointFunctionBackward(Node):
             raise RuntimeError(_FREED)
         outputs = self._saved.again()
         if self._saved.check:
-            _compare(self.metadata, outputs)
+            _compare(self.output_meta, outputs)
         sent = [(gradient_edge(out), grad) for out, grad in zip(outputs, grads) if grad is not None]
         captures: dict = dict.fromkeys(edge for edge in self.edges)
         roots, vectors = [edge for edge, _ in sent], [grad for _, grad in sent]

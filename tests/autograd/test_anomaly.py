@@ -124,7 +124,9 @@ def test_other_errors_show_the_line_too():
 
 
 def test_without_the_check_for_nan():
-    with pytest.warns(UserWarning, match="Anomaly Detection"), torch.autograd.detect_anomaly(check_nan=False):
+    with pytest.warns(UserWarning, match="Anomaly Detection"):
+        context = torch.autograd.detect_anomaly(check_nan=False)
+    with context:
         not_a_number().backward()
         assert torch.is_anomaly_enabled()
         assert not torch.is_anomaly_check_nan_enabled()

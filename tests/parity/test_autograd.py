@@ -108,8 +108,8 @@ def test_program(source):
     check_same(ours, theirs, "r")
 
 
-# Where the engine still differs from PyTorch: strict, so that each tells when it no longer does.
-OPEN = {
+# Corners of the engine, each by what it is about.
+CORNERS = {
     "inputs of grad may not be empty": "x = torch.ones(2, requires_grad=True); torch.autograd.grad(x.sum(), [])",
     "the text tells which input was not used": """
 x = torch.ones(2, requires_grad=True)
@@ -141,10 +141,9 @@ r = torch.autograd.grad(x.sum(), y, materialize_grads=True, create_graph=True)""
 }
 
 
-@pytest.mark.xfail(strict=True, raises=AssertionError, reason="open in autograd/engine.py or autograd/node.py")
-@pytest.mark.parametrize("what", OPEN)
-def test_open_program(what):
-    theirs, ours = (outcome(run_program, OPEN[what], library) for library in LIBRARIES)
+@pytest.mark.parametrize("what", CORNERS)
+def test_corner(what):
+    theirs, ours = (outcome(run_program, CORNERS[what], library) for library in LIBRARIES)
     check_same(ours, theirs, what)
 
 
@@ -391,7 +390,7 @@ def is_refused(result):
 
 def same_kind(ours, theirs):
     """A step that is wrong in two ways may be told of either, which does not matter here."""
-    return ours[0] == theirs[0] or "is a view and its base" in theirs[1]
+    return ours[0] == theirs[0] or "and its base or another v" in theirs[1]
 
 
 def draw_step(data, machine):

@@ -1,4 +1,4 @@
-"""``func`` and ``autograd.functional`` beside the real PyTorch: the same calls, the same values, structures and errors."""
+"""``func`` and ``autograd.functional`` beside the real PyTorch: same calls, same values, structures and errors."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ import minitorch_bn
 
 torch = pytest.importorskip("torch")
 
-# Expressions in `t` (the library), `F` (t.autograd.functional), `fn` (t.func), x = [1, 2], y = [3, 4], X (3, 2), one, w (wants a gradient), bn.
+# ruff: noqa: E501 - one call a line
+# Expressions in `t` (the library), `F` (t.autograd.functional) and `fn` (t.func); x = [1, 2], y = [3, 4], one = [1, 1],
+# X of shape (3, 2), w wants a gradient, bn is a BatchNorm1d(2).
 CALLS = """
 F.vjp(lambda x: x * x, x)
 F.vjp(lambda x: x * x, x, one)

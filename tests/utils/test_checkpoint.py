@@ -134,6 +134,17 @@ def test_a_view_that_comes_back_can_be_changed_in_place():
     assert x.grad.tolist() == [[18.0, 18.0], [18.0, 18.0]]
 
 
+def test_hooks_see_each_gradient_once():
+    seen = []
+    w = torch.ones(2, requires_grad=True)
+    h = w * 2
+    w.register_hook(lambda g: seen.append(("w", g.tolist())))
+    h.register_hook(lambda g: seen.append(("h", g.tolist())))
+    out = checkpoint(lambda h: h * w, h, use_reentrant=False)
+    (out.sum() + h.sum()).backward()
+    assert seen == [("h", [2.0, 2.0]), ("w", [6.0, 6.0])]
+
+
 def test_some_outputs_unused():
     x = torch.ones(2, requires_grad=True)
     _, b = checkpoint(lambda x: (x * 2, x * 3), x, use_reentrant=False)

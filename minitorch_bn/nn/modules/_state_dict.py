@@ -102,7 +102,7 @@ def plan_tensor(key: str, registry: dict[str, Any], name: str, value: Any, assig
                 Materialization(registry, name, _fitted(own, value, assign) if assign else value, assign)
             )
         return
-    if own.shape == () and value.shape == (1,):  # type: ignore[attr-defined]
+    if own.shape == () and value.shape == (1,):
         value = value[0]  # type: ignore[index]  # as PyTorch before 0.4 saved scalars
     if own.shape != value.shape:
         report.append(

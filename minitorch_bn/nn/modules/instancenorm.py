@@ -33,7 +33,7 @@ class _InstanceNorm(_NormBase):
         super().__init__(num_features, eps, momentum, affine, track_running_stats, device, dtype, bias)
 
     def forward(self, input: Tensor) -> Tensor:
-        """Normalises with each sample's own statistics, or in evaluation with the running estimates, if there are any."""
+        """Normalises with each sample's own statistics, or in evaluation with the running estimates, if it has any."""
         self._check_input_dim(input)
         self._check_channels(input)
         if input.dim() == self._unbatched:
@@ -99,10 +99,10 @@ class _InstanceNorm(_NormBase):
         name, quoted = self._get_name(), [f'"{key}"' for key in keys]
         return (
             f"Unexpected running stats buffer(s) {' and '.join(quoted)} for {name} with "
-            f"track_running_stats=False. If state_dict is a checkpoint saved before 0.4.0, this may be expected because "
-            f"{name} does not track running stats by default since 0.4.0. Please remove these keys from state_dict. If "
-            f"the running stats are actually needed, instead set track_running_stats=True in {name} to enable them. See "
-            f"the documentation of {name} for details."
+            f"track_running_stats=False. If state_dict is a checkpoint saved before 0.4.0, this may be expected "
+            f"because {name} does not track running stats by default since 0.4.0. Please remove these keys from "
+            "state_dict. If the running stats are actually needed, instead set track_running_stats=True in "
+            f"{name} to enable them. See the documentation of {name} for details."
         )
 
 
@@ -110,10 +110,10 @@ class InstanceNorm1d(_InstanceNorm):
     """Instance Normalization of (N, C, L) or (C, L): each channel of each sample is standardised over its positions.
 
     y = weight (x - mean) / sqrt(var + eps) + bias for each channel C, with the mean and biased variance of one sample,
-    in training and evaluation. With ``track_running_stats=True`` the samples' average statistics move running estimates,
-    which are then used in evaluation, as in ``BatchNorm1d``; ``num_batches_tracked`` stays 0, and with
-    ``momentum=None`` so do the estimates. ``affine=True`` adds ``weight`` and, unless ``bias=False``, ``bias``, of shape
-    (C,). ``num_features`` is C, ``eps`` is added to the variance, ``device`` and ``dtype`` are of the parameters.
+    in training and evaluation. With ``track_running_stats=True`` the samples' average statistics move running
+    estimates, which are used in evaluation, as in ``BatchNorm1d``; ``num_batches_tracked`` stays 0, and with
+    ``momentum=None`` the estimates stand still. ``affine=True`` adds ``weight`` and, unless ``bias=False``, ``bias``,
+    of shape (C,). ``num_features`` is C, ``eps`` is added to the variance, ``device`` and ``dtype`` are of the tensors.
 
     Raises ValueError for input of other dimensions, of one position or of another number of channels (only a warning if
     nothing in the layer depends on it). Source: Ulyanov et al. (2016), https://arxiv.org/abs/1607.08022.

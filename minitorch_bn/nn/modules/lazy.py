@@ -13,12 +13,12 @@ if TYPE_CHECKING:
 
 
 class LazyModuleMixin:
-    """Makes a Module lazy: its first call gives shapes to its ``UninitializedParameter``s, then it becomes another class.
+    """Makes a Module lazy: its first call gives its uninitialized parameters their shapes, then it changes its class.
 
     A subclass names this class first, then a Module, and writes ``initialize_parameters(*args)``, which gets the
-    arguments of the first call and materializes everything. Then an instance becomes a ``cls_to_become``, if that is not
-    None, and the call goes on: one call with an input of the right shape (a dry run) makes a model complete. Before
-    that, ``to(dtype)``, ``state_dict``, ``load_state_dict``, copying and pickling work, and whatever needs values raises.
+    arguments of the first call and materializes everything. Then an instance becomes a ``cls_to_become``, if that is
+    not None, and the call goes on: one call with an input of the right shape (a dry run) makes a model complete.
+    Before that ``to(dtype)``, ``state_dict``, ``load_state_dict``, copies and pickles work; what needs values raises.
 
     >>> import minitorch_bn as torch
     >>> class Scale(torch.nn.modules.lazy.LazyModuleMixin, torch.nn.Module):
@@ -87,7 +87,7 @@ class _LazyLayer(LazyModuleMixin):
     def reset_parameters(self) -> None:
         """Nothing: values come with the first input."""
 
-    def initialize_parameters(self, input: Tensor) -> None:  # type: ignore[override]
+    def initialize_parameters(self, input: Tensor) -> None:
         """Takes the size from an input and draws the first values; what was loaded before stays."""
         size = self._size_in(input)
         tensors = {name: t for name, t in (*self._parameters.items(), *self._buffers.items()) if t is not None}
@@ -110,6 +110,6 @@ class _LazyLayer(LazyModuleMixin):
             return
         other = next((n for n, m in zip(shape, expected) if n != m), len(shape))
         raise AssertionError(
-            f"The {self._unknown} inferred from input: {size} is not equal to {self._unknown} from self.{name}: {other}\n"
-            f"For this input {name} would have the shape {list(expected)}; the one that was loaded has {list(shape)}."
+            f"The {self._unknown} inferred from input: {size} is not equal to {self._unknown} from self.{name}: "
+            f"{other}\nFor this input {name} must have the shape {list(expected)}; the one loaded has {list(shape)}."
         )

@@ -1,4 +1,4 @@
-"""Normalization over groups of channels or the last dimensions. The mathematics is in ``minitorch_bn.ops.normalization``."""
+"""Group, layer and RMS normalization layers. The mathematics is in ``minitorch_bn.ops.normalization``."""
 
 from __future__ import annotations
 
