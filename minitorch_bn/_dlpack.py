@@ -42,6 +42,9 @@ class DLDeviceType(IntEnum):
     kDLMAIA = 17
 
 
+_READABLE = (DLDeviceType.kDLCPU, DLDeviceType.kDLCUDAHost, DLDeviceType.kDLROCMHost)  # by the CPU, that is
+
+
 def to_capsule(
     self: Any,
     *,
@@ -68,7 +71,7 @@ def to_capsule(
         array = array.view(np.uint16)
     capsule = array.__dlpack__(**_version(max_version))
     if is_bfloat16:
-        _kind_of_numbers(capsule).value = _BFLOAT
+        _look_inside(capsule)[1].value = _BFLOAT
     return capsule
 
 
@@ -80,7 +83,8 @@ def device_of(self: Any) -> tuple[DLDeviceType, int]:
 def from_dlpack(ext_tensor: Any, *, device: Any = None, copy: bool | None = None) -> Any:
     """A tensor that shares its memory with another library's tensor or array, or with what a DLPack capsule holds.
 
-    ``copy=True`` copies. Memory that its owner marks read-only stays so: writing to it raises ValueError.
+    ``copy=True`` copies. Memory that a numpy array or another owner marks read-only stays so: writing to it raises
+    ValueError.
 
     Raises:
         RuntimeError: no DLPack tensor, or a capsule that was read before.
@@ -95,19 +99,23 @@ def from_dlpack(ext_tensor: Any, *, device: Any = None, copy: bool | None = None
     array([1., 1.])
     """
     check_device(device)
-    if hasattr(ext_tensor, "__dlpack__"):
-        owner = ext_tensor.__dlpack_device__()
+    if isinstance(ext_tensor, np.ndarray):
+        capsule = ext_tensor.__dlpack__(**_version((1, 0)))
+    elif hasattr(ext_tensor, "__dlpack__"):
+        _check_owner(ext_tensor.__dlpack_device__())
         try:
             capsule = ext_tensor.__dlpack__(**_version((1, 0)))
         except TypeError:  # an older exporter
             capsule = ext_tensor.__dlpack__()
     else:
-        capsule, owner = ext_tensor, (DLDeviceType.kDLCPU, 0)
-    kind = _kind_of_numbers(capsule)
+        capsule = ext_tensor
+    name, kind = _look_inside(capsule)
     is_bfloat16 = kind.value == _BFLOAT
     if is_bfloat16:
         kind.value = _UNSIGNED
-    array = np.from_dlpack(_Export(capsule, owner))
+    array = np.from_dlpack(_Export(capsule))
+    if name == "dltensor" and not array.flags.writeable:  # it cannot say so, and numpy takes it for read-only
+        array = np.asarray(_Writable(array))
     if is_bfloat16:
         array = array.view(dtypes.bfloat16.numpy)
     dtypes.from_numpy_dtype(array.dtype)
@@ -117,14 +125,30 @@ def from_dlpack(ext_tensor: Any, *, device: Any = None, copy: bool | None = None
 class _Export:
     """What numpy asks for a capsule."""
 
-    def __init__(self, capsule: Any, device: tuple[int, int]) -> None:
-        self.capsule, self.device = capsule, device
+    def __init__(self, capsule: Any) -> None:
+        self.capsule = capsule
 
     def __dlpack__(self, **_: Any) -> Any:
         return self.capsule
 
     def __dlpack_device__(self) -> tuple[int, int]:
-        return self.device
+        return DLDeviceType.kDLCPU, 0
+
+
+class _Writable:
+    """The same memory, without the mark that it is read-only; keeps its owner alive."""
+
+    def __init__(self, array: np.ndarray) -> None:
+        self.owner = array
+        self.__array_interface__ = {**array.__array_interface__, "data": (array.ctypes.data, False)}
+
+
+def _check_owner(device: tuple[int, int]) -> None:
+    """BufferError for memory that the CPU cannot read."""
+    if device[0] not in _READABLE:
+        raise BufferError(
+            f"The memory is on another device (DLPack's number {int(device[0])}): move the tensor to the CPU first"
+        )
 
 
 def _version(max_version: tuple[int, int] | None) -> dict[str, tuple[int, int]]:
@@ -132,8 +156,8 @@ def _version(max_version: tuple[int, int] | None) -> dict[str, tuple[int, int]]:
     return {"max_version": max_version} if max_version is not None and _KNOWS_VERSIONS else {}
 
 
-def _kind_of_numbers(capsule: Any) -> Any:
-    """The byte of a capsule that names the kind of number, to read and to change."""
+def _look_inside(capsule: Any) -> tuple[str, Any]:
+    """A capsule's name and its byte that tells the kind of numbers, to read and to change."""
     import ctypes
 
     api = ctypes.pythonapi
@@ -142,7 +166,7 @@ def _kind_of_numbers(capsule: Any) -> Any:
     for name, offset in _CODE_OFFSET.items():
         if api.PyCapsule_IsValid(capsule, name.encode()):
             start: Any = api.PyCapsule_GetPointer(capsule, name.encode())
-            return ctypes.c_uint8.from_address(start + offset)
+            return name, ctypes.c_uint8.from_address(start + offset)
     raise RuntimeError(
         "from_dlpack received an invalid capsule. Note that DLTensor capsules can be consumed only once, so you might "
         "have already constructed a tensor from it once."

@@ -9,7 +9,8 @@ from minitorch_bn.autograd import views
 from minitorch_bn.autograd.grad_mode import no_grad
 from minitorch_bn.autograd.node import Operator
 from minitorch_bn.autograd.variable import Variable
-from minitorch_bn.ops import arithmetic, elementwise, indexing
+from minitorch_bn.autograd.variable import wrap as _wrap
+from minitorch_bn.ops import arithmetic, elementwise, indexing, linalg, matrix, reduction, scattering, shape, special
 from minitorch_bn.ops._common import (
     c_name,
     constant,
@@ -280,3 +281,219 @@ def bernoulli_(self: Any, p: Any = 0.5, *, generator: Generator | None = None) -
 def exponential_(self: Any, lambd: float = 1, *, generator: Generator | None = None) -> Any:
     """Exponentially distributed numbers with rate ``lambd``."""
     return _drawn(random.exponential_, self, float(lambd), generator)
+
+
+# -- the rest, a line each ---------------------------------------------------------------------------------------
+
+acos_ = _unary(elementwise.Acos)
+acosh_ = _unary(elementwise.Acosh)
+asin_ = _unary(elementwise.Asin)
+asinh_ = _unary(elementwise.Asinh)
+atan_ = _unary(elementwise.Atan)
+atanh_ = _unary(elementwise.Atanh)
+cosh_ = _unary(elementwise.Cosh)
+sinh_ = _unary(elementwise.Sinh)
+tan_ = _unary(elementwise.Tan)
+erf_ = _unary(elementwise.Erf)
+exp2_ = _unary(elementwise.Exp2)
+expm1_ = _unary(elementwise.Expm1)
+log10_ = _unary(elementwise.Log10)
+log1p_ = _unary(elementwise.Log1p)
+log2_ = _unary(elementwise.Log2)
+erfc_ = _unary(special.Erfc)
+erfinv_ = _unary(special.Erfinv)
+lgamma_ = _unary(special.Lgamma)
+digamma_ = _unary(special.Digamma)
+sinc_ = _unary(special.Sinc)
+deg2rad_ = _unary(special.Deg2Rad)
+rad2deg_ = _unary(special.Rad2Deg)
+sgn_ = _unary(special.Sgn, floating=False)
+
+
+def _twin(function: Any, floating: bool = False) -> Any:
+    """The in-place form of any function of a tensor and more: its result written back, with the history it has.
+
+    It reads from a copy, so that a rule which saved its input does not find it overwritten.
+    """
+
+    def method(self: Any, *args: Any, **kwargs: Any) -> Any:
+        others = [a for a in args if is_number(a) or isinstance(a, Variable)]
+        views.check_inplace(self, [a for a in others if isinstance(a, Variable)])
+        _check_result(self, *others, floating=floating)
+        result = function(self.clone(), *args, **kwargs)
+        views.check_fits(self, result._data)
+        if result._node is None or result._data.dtype != self._data.dtype:
+            return copy_(self, result)
+        np.copyto(self._data, result._data)
+        self._version_counter[0] += 1
+        views.rebase(self, result._node)
+        return self
+
+    method.__doc__ = f"{function.__doc__.strip().splitlines()[0]} In place."
+    method.__name__ = method.__qualname__ = f"{function.__name__}_"
+    return method
+
+
+atan2_ = _twin(arithmetic.atan2, floating=True)
+hypot_ = _twin(arithmetic.hypot)
+xlogy_ = _twin(arithmetic.xlogy, floating=True)
+copysign_ = _twin(special.copysign, floating=True)
+heaviside_ = _twin(special.heaviside)
+ldexp_ = _twin(special.ldexp, floating=True)
+nextafter_ = _twin(special.nextafter)
+gcd_ = _twin(special.gcd)
+lcm_ = _twin(special.lcm)
+bitwise_and_ = _twin(elementwise.bitwise_and)
+bitwise_or_ = _twin(elementwise.bitwise_or)
+bitwise_xor_ = _twin(elementwise.bitwise_xor)
+bitwise_not_ = _twin(elementwise.bitwise_not)
+bitwise_left_shift_ = _twin(special.bitwise_left_shift)
+bitwise_right_shift_ = _twin(special.bitwise_right_shift)
+logit_ = _twin(elementwise.logit, floating=True)
+frac_ = _twin(elementwise.frac)
+nan_to_num_ = _twin(elementwise.nan_to_num)
+cumsum_ = _twin(reduction.cumsum)
+cumprod_ = _twin(reduction.cumprod)
+tril_ = _twin(shape.tril)
+triu_ = _twin(shape.triu)
+addmm_ = _twin(linalg.addmm)
+baddbmm_ = _twin(linalg.baddbmm)
+addmv_ = _twin(matrix.addmv)
+addr_ = _twin(matrix.addr)
+addbmm_ = _twin(matrix.addbmm)
+scatter_reduce_ = _twin(scattering.scatter_reduce)
+
+
+def _judged(function: Any) -> Any:
+    """The in-place form of a comparison or of logic: 1 and 0 written over the tensor, in its own dtype."""
+
+    def method(self: Any, *other: Any) -> Any:
+        return copy_(self, function(self, *other))
+
+    method.__doc__ = f"{function.__doc__} In place, as 1 and 0."
+    method.__name__ = method.__qualname__ = f"{function.__name__}_"
+    return method
+
+
+eq_, ne_, lt_ = _judged(elementwise.eq), _judged(elementwise.ne), _judged(elementwise.lt)
+le_, gt_, ge_ = _judged(elementwise.le), _judged(elementwise.gt), _judged(elementwise.ge)
+logical_and_, logical_or_ = _judged(elementwise.logical_and), _judged(elementwise.logical_or)
+logical_xor_, logical_not_ = _judged(elementwise.logical_xor), _judged(elementwise.logical_not)
+
+
+def clamp_min_(self: Any, min: Any) -> Any:
+    """max(self, min), in place."""
+    return _clamped(self, special.clamp_min_arguments(self, min))
+
+
+def clamp_max_(self: Any, max: Any) -> Any:
+    """min(self, max), in place."""
+    return _clamped(self, special.clamp_max_arguments(self, max))
+
+
+def _clamped(self: Any, arguments: tuple) -> Any:
+    operator, a, limit = arguments
+    if a.dtype.category > self.dtype.category:
+        raise RuntimeError(
+            f"result type {a.dtype.legacy_name} can't be cast to the desired output type {c_name(self.dtype)}"
+        )
+    return operator.apply_(self, limit)
+
+
+def float_power_(self: Any, exponent: Any) -> Any:
+    """self to the power of exponent, in place; float64 only."""
+    if self._data.dtype != np.float64:
+        raise RuntimeError(
+            f"the base given to float_power_ has dtype {self.dtype.legacy_name} but the operation's result requires "
+            "dtype Double"
+        )
+    return pow_(self, exponent)
+
+
+def index_put_(self: Any, indices: Any, values: Any, accumulate: bool = False) -> Any:
+    """``values`` put (or added) in the places that a tuple of index tensors and masks names, in place."""
+    return indexing.IndexPut.apply_(self, *indexing.index_put_arguments(self, indices, values, accumulate))
+
+
+def index_add_(self: Any, dim: int, index: Any, source: Any, *, alpha: float = 1) -> Any:
+    """``alpha * source`` added to the slices along ``dim`` that a 1-d index names, in place."""
+    return scattering.IndexAdd.apply_(self, *scattering.index_add_arguments(self, dim, index, source, alpha))
+
+
+def index_copy_(self: Any, dim: int, index: Any, source: Any) -> Any:
+    """``source`` written over the slices along ``dim`` that a 1-d index names."""
+    return scattering.IndexCopy.apply_(self, *scattering.index_copy_arguments(self, dim, index, source))
+
+
+def index_fill_(self: Any, dim: int, index: Any, value: Any) -> Any:
+    """``value`` written over the slices along ``dim`` that a 1-d index names."""
+    operator, *arguments = scattering.index_fill_arguments(self, dim, index, value)
+    return operator.apply_(self, *arguments)
+
+
+def put_(self: Any, index: Any, source: Any, accumulate: bool = False) -> Any:
+    """``source`` written (or added) in places of the flattened tensor, in place."""
+    return scattering.Put.apply_(self, *scattering.put_arguments(self, index, source, accumulate))
+
+
+def masked_scatter_(self: Any, mask: Any, source: Any) -> Any:
+    """The elements of ``source``, one after the other, written where the mask is set."""
+    return scattering.MaskedScatter.apply_(self, *scattering.masked_scatter_arguments(self, mask, source))
+
+
+def fill_diagonal_(self: Any, fill_value: float, wrap: bool = False) -> Any:
+    """``fill_value`` written on the main diagonal; with ``wrap`` it starts again below a tall matrix's end."""
+    sizes = self._data.shape
+    if len(sizes) < 2:
+        raise RuntimeError("dimensions must larger than 1")
+    if len(sizes) > 2 and len(set(sizes)) > 1:
+        raise RuntimeError("all dimensions of input must be of equal length")
+    n, columns = min(sizes), sizes[-1]
+    if not wrap or len(sizes) > 2:
+        index = np.arange(n)
+        return index_put_(self, [_wrap(index)] * len(sizes), constant(fill_value, self.dtype))
+    index = np.arange(0, self._data.size, columns + 1)
+    places = [_wrap(index // columns), _wrap(index % columns)]
+    return index_put_(self, places, constant(fill_value, self.dtype))
+
+
+def apply_(self: Any, callable: Any) -> Any:
+    """``callable(x)`` written over every element x, one after the other: slow. Refused where a gradient is wanted."""
+    if self.requires_grad:
+        raise TypeError("apply_ is only implemented on CPU tensors that do not require grad")
+    for place in np.ndindex(self._data.shape):
+        self._data[place] = callable(self._data[place].item())
+    self._version_counter[0] += 1
+    return self
+
+
+# -- other sizes for the same memory -----------------------------------------------------------------------------
+
+
+def _rearranged(function: Any) -> Any:
+    """The in-place form of a view: the tensor itself takes the other shape.
+
+    Only for tensors without a history and that are no views: what remembers how a view came out of them would be wrong.
+    """
+
+    def method(self: Any, *args: Any) -> Any:
+        views.check_inplace(self)
+        if self.requires_grad or self._view is not None:
+            raise RuntimeError(
+                f"{name}_() of a view, or of a tensor that requires grad, is not supported: write x = x.{name}(...)"
+            )
+        with no_grad():
+            self._data = function(self, *args)._data
+        self._version_counter[0] += 1
+        return self
+
+    name = function.__name__
+    method.__doc__ = f"{function.__doc__} In place."
+    method.__name__ = method.__qualname__ = f"{name}_"
+    return method
+
+
+squeeze_ = _rearranged(shape.squeeze)
+unsqueeze_ = _rearranged(shape.unsqueeze)
+transpose_ = _rearranged(shape.transpose)
+t_ = _rearranged(shape.t)

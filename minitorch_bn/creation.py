@@ -9,8 +9,9 @@ import numpy as np
 from minitorch_bn import _dlpack, dtypes, random
 from minitorch_bn.autograd.variable import Variable, wrap
 from minitorch_bn.device import check_device
+from minitorch_bn.kernels import ramps
 from minitorch_bn.ops._common import fill_value as checked_filler
-from minitorch_bn.ops._common import require_tensor, size_argument
+from minitorch_bn.ops._common import not_implemented, require_tensor, size_argument
 
 if TYPE_CHECKING:
     from minitorch_bn.dtypes import dtype as DType
@@ -52,8 +53,10 @@ def tensor(
     tensor([[1., 2.],
             [3., 4.]])
     """
-    array = _array_from(data)
-    if dtype is not None:
+    if dtype is None:
+        array = _array_from(data, dtypes.get_default_dtype())
+    else:
+        array = _array_from(data, dtypes.float64)  # Python's own precision, until the dtype asked for rounds it
         wanted = dtypes.as_dtype(dtype)
         if wanted.category == 1 and not isinstance(data, (Variable, np.ndarray, np.generic)):
             _check_range(array, wanted)
@@ -74,8 +77,8 @@ def _cast(array: np.ndarray, np_dtype: np.dtype) -> np.ndarray:
         return array if array.dtype == np_dtype else array.astype(np_dtype)
 
 
-def _array_from(data: Any) -> np.ndarray:
-    """A fresh array with PyTorch's dtype for this data."""
+def _array_from(data: Any, floats: DType) -> np.ndarray:
+    """A fresh array with PyTorch's dtype for this data; Python's floats get the dtype ``floats``."""
     if isinstance(data, Variable):
         return data._data.copy()
     if isinstance(data, (np.ndarray, np.generic)):
@@ -83,23 +86,23 @@ def _array_from(data: Any) -> np.ndarray:
         dtypes.from_numpy_dtype(array.dtype)
         return array
     if isinstance(data, (list, tuple, range)):
-        return _array_from_sequence(data)
+        return _array_from_sequence(data, floats)
     if isinstance(data, (bool, int, float)):
-        return _checked_number(data)
+        return _checked_number(data, floats)
     if hasattr(data, "__array__"):
-        return _array_from(np.asarray(data))
+        return _array_from(np.asarray(data), floats)
     if isinstance(data, str):
         raise TypeError(f"new(): invalid data type '{type(data).__name__}'")
     raise RuntimeError(f"Could not infer dtype of {type(data).__name__}")
 
 
-def _checked_number(data: Any) -> np.ndarray:
+def _checked_number(data: Any, floats: DType) -> np.ndarray:
     if isinstance(data, int) and not isinstance(data, bool) and not -(2**63) <= data < 2**63:
         raise ValueError("Overflow when unpacking long long")
-    return np.asarray(data, dtypes.number_dtype(data).numpy)
+    return np.asarray(data, (floats if isinstance(data, float) else dtypes.number_dtype(data)).numpy)
 
 
-def _array_from_sequence(data: Any) -> np.ndarray:
+def _array_from_sequence(data: Any, floats: DType) -> np.ndarray:
     shape = _shape_of(data)
     flat: list = []
     _flatten(data, shape, 0, flat)
@@ -112,8 +115,8 @@ def _array_from_sequence(data: Any) -> np.ndarray:
             array = np.array(flat, found.numpy)
         except OverflowError:
             raise ValueError("Overflow when unpacking long long") from None
-        return array.astype(dtypes.get_default_dtype().numpy if float in kinds else found.numpy).reshape(shape)
-    parts = [_array_from(item) for item in flat]
+        return array.astype((floats if float in kinds else found).numpy, copy=False).reshape(shape)
+    parts = [_array_from(item, floats) for item in flat]
     common = dtypes.from_numpy_dtype(parts[0].dtype)
     for part in parts:
         common = dtypes.promote_types(common, dtypes.from_numpy_dtype(part.dtype))
@@ -158,7 +161,8 @@ def from_numpy(ndarray: np.ndarray, /) -> Any:
     tensor([5., 0.], dtype=torch.float64)
     """
     if not isinstance(ndarray, np.ndarray):
-        raise TypeError(f"expected np.ndarray (got {type(ndarray).__name__})")
+        module = "numpy." if isinstance(ndarray, np.generic) else ""
+        raise TypeError(f"expected np.ndarray (got {module}{type(ndarray).__name__})")
     dtypes.from_numpy_dtype(ndarray.dtype)
     if not ndarray.dtype.isnative:
         raise ValueError(

@@ -24,6 +24,7 @@ FLOORS = {
     "_tensor_str": 0,
     "_settings": 0,
     "version": 0,
+    "return_types": 0,
     # 1: the engine, which knows nothing of arithmetic
     "autograd": 1,
     # 2: every derivative rule, one family a file
@@ -32,6 +33,8 @@ FLOORS = {
     "tensor": 3,
     "creation": 3,
     "_inplace": 3,
+    "_out": 3,
+    "functional": 3,
     "linalg": 3,
     "_dlpack": 3,
     "_legacy": 3,

@@ -168,7 +168,12 @@ def _make_writeable(data: np.ndarray) -> None:
             "unsupported operation: more than one element of the written-to tensor refers to a single memory "
             "location. Please clone() the tensor before performing the operation."
         )
-    data.flags.writeable = True
+    try:
+        data.flags.writeable = True
+    except ValueError:
+        raise ValueError(
+            "the tensor's memory is read-only: it is shared with a read-only array or buffer. Change a clone() of it."
+        ) from None
 
 
 def _refuse(target: Any, event: str) -> None:

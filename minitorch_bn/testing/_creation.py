@@ -40,13 +40,13 @@ def make_tensor(
             f"`requires_grad=True` is not supported for boolean and integral dtypes, but got dtype={dtype}"
         )
     noncontiguous = noncontiguous and math.prod(sizes) > 1
-    drawn = (*sizes[:-1], sizes[-1] * 2) if noncontiguous else sizes  # every other element of a row twice as long
+    drawn = (*sizes[:-1], 2 * sizes[-1]) if noncontiguous else sizes
     if dtype.is_floating_point:
         result = empty(drawn, dtype=dtype, device=device).uniform_(low, high)
     else:
         result = randint(math.ceil(low), math.ceil(high), drawn, dtype=dtype, device=device)
-    if noncontiguous:
-        result = result[..., ::2]
+    if noncontiguous:  # every other element of rows twice as long
+        result = result[..., 1::2]
     if exclude_zero:
         result[result == 0] = dt.finfo(dtype).tiny if dtype.is_floating_point else 1
     return result.requires_grad_() if requires_grad else result

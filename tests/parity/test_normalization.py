@@ -81,21 +81,26 @@ def test_values_gradients_and_names(rng, call, dtype):
 @pytest.mark.parametrize("weight", [None, *FLOATS])
 @pytest.mark.parametrize("bias", [None, *FLOATS])
 @pytest.mark.parametrize("dtype", FLOATS)
-@pytest.mark.parametrize("function", ["layer_norm", "group_norm", "instance_norm", "rms_norm"])
+@pytest.mark.parametrize("function", ["layer_norm", "group_norm", "instance_norm"])
 def test_dtypes_that_go_together(function, dtype, weight, bias):
-    if function == "rms_norm" and bias is not None:
-        pytest.skip("there is no bias")
-
     def program(lib):
         F, x = lib.nn.functional, cast(lib, lib.ones(2, 6, 6), dtype)
         w, b = (cast(lib, lib.ones(6), d) for d in (weight, bias))
         if function == "instance_norm":
             return F.instance_norm(x, weight=w, bias=b).dtype
-        if function == "rms_norm":
-            return F.rms_norm(x, (6,), w).dtype
         return getattr(F, function)(x, 2 if function == "group_norm" else (6,), w, b).dtype
 
     same(program)
+
+
+@pytest.mark.parametrize("weight", [None, *FLOATS])
+@pytest.mark.parametrize("dtype", FLOATS)
+def test_rms_norm_takes_weights_of_any_dtype(dtype, weight):
+    same(
+        lambda lib: (
+            lib.nn.functional.rms_norm(cast(lib, lib.ones(2, 6), dtype), (6,), cast(lib, lib.ones(6), weight)).dtype
+        )
+    )
 
 
 @pytest.mark.parametrize("momentum", [0.1, 0.5, 1.0])

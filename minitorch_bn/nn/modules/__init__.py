@@ -59,7 +59,7 @@ from minitorch_bn.nn.modules.instancenorm import (
     LazyInstanceNorm2d,
     LazyInstanceNorm3d,
 )
-from minitorch_bn.nn.modules.lazy_batchnorm import LazyBatchNorm1d, LazyBatchNorm2d, LazyBatchNorm3d
+from minitorch_bn.nn.modules.batchnorm import LazyBatchNorm1d, LazyBatchNorm2d, LazyBatchNorm3d
 from minitorch_bn.nn.modules.linear import Identity, LazyLinear, Linear
 from minitorch_bn.nn.modules.loss import (
     BCELoss,

@@ -11,6 +11,7 @@ import numpy as np
 from minitorch_bn import creation, dtypes
 from minitorch_bn.nn import init
 from minitorch_bn.nn.modules._running_stats import take_in
+from minitorch_bn.nn.modules.lazy import _LazyNormBase
 from minitorch_bn.nn.modules.module import Module
 from minitorch_bn.nn.parameter import Parameter
 from minitorch_bn.ops._batch_norm_checks import expanded_mask
@@ -28,7 +29,6 @@ class _NormBase(Module):
     _tells_its_place = True
     _frozen = False  # set by nn.utils.freeze
     _version = 2  # 2: num_batches_tracked is part of the state
-    __constants__ = ["track_running_stats", "momentum", "eps", "num_features", "affine"]  # noqa: RUF012
 
     num_features: int
     eps: float
@@ -138,7 +138,7 @@ class _BatchNorm(_NormBase):
         if training and not self.track_running_stats:
             mean = var = None
         parts, batches = [], []
-        for rows in self._virtual_batches(input):
+        for rows in self._virtual_batches(input) if training else [None]:
             part, part_mask = (input, mask) if rows is None else (input[rows], _rows_of(mask, input, rows))
             output, batch = normalized(
                 part, mean, var, self.weight, self.bias, use_batch, self.eps, part_mask, self.channel_dim
@@ -152,7 +152,7 @@ class _BatchNorm(_NormBase):
     def _virtual_batches(self, input: Any) -> list[slice | None]:
         """Slices of a training batch; the last may be smaller, unless it would be left with one value per channel."""
         size, samples = self.virtual_batch_size, input.shape[0]
-        if not self.training or size is None or size >= samples:
+        if size is None or size >= samples:
             return [None]
         starts = list(range(0, samples, size))
         if samples - starts[-1] == 1 and input.numel() == samples * input.shape[self.channel_dim]:
@@ -266,3 +266,35 @@ def _check_configuration(num_features: Any, eps: Any, momentum: Any) -> None:
             f"weight of the new batch. 0.9 in Keras or JAX is 0.1 here; you may mean momentum={1 - momentum:.4g}.",
             stacklevel=4,
         )
+
+
+class _LazyBatchNorm(_LazyNormBase):
+    channel_dim: int
+
+    def _channel_dim_of(self, input: Tensor) -> int:
+        return self.channel_dim
+
+
+class LazyBatchNorm1d(_LazyBatchNorm, BatchNorm1d):
+    """``BatchNorm1d`` that takes ``num_features`` from its first input; the other arguments are the same.
+
+    >>> import minitorch_bn as torch
+    >>> bn = torch.nn.LazyBatchNorm1d(); bn
+    LazyBatchNorm1d(0, eps=1e-05, momentum=0.1, affine=True, bias=True, track_running_stats=True)
+    >>> _ = bn(torch.randn(2, 5)); bn
+    BatchNorm1d(5, eps=1e-05, momentum=0.1, affine=True, bias=True, track_running_stats=True)
+    """
+
+    cls_to_become = BatchNorm1d
+
+
+class LazyBatchNorm2d(_LazyBatchNorm, BatchNorm2d):
+    """``BatchNorm2d`` that takes ``num_features`` from its first input; the other arguments are the same."""
+
+    cls_to_become = BatchNorm2d
+
+
+class LazyBatchNorm3d(_LazyBatchNorm, BatchNorm3d):
+    """``BatchNorm3d`` that takes ``num_features`` from its first input; the other arguments are the same."""
+
+    cls_to_become = BatchNorm3d

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from minitorch_bn.nn.modules._running_stats import is_redirected
 from minitorch_bn.nn.modules.batchnorm import _NormBase
-from minitorch_bn.nn.modules.lazy_batchnorm import _LazyNormBase
+from minitorch_bn.nn.modules.lazy import _LazyNormBase
 from minitorch_bn.ops.normalization import instance_norm_of_layer
 
 if TYPE_CHECKING:

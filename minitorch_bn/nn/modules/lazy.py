@@ -9,6 +9,7 @@ from minitorch_bn.nn.modules.module import Module
 from minitorch_bn.nn.parameter import UninitializedBuffer, UninitializedParameter, is_lazy
 
 if TYPE_CHECKING:
+    from minitorch_bn.dtypes import dtype as DType
     from minitorch_bn.tensor import Tensor
 
 
@@ -113,3 +114,32 @@ class _LazyLayer(LazyModuleMixin):
             f"The {self._unknown} inferred from input: {size} is not equal to {self._unknown} from self.{name}: "
             f"{other}\nFor this input {name} must have the shape {list(expected)}; the one loaded has {list(shape)}."
         )
+
+
+class _LazyNormBase(_LazyLayer):
+    """All a normalisation with running estimates needs to be lazy; ``options`` are what only some of them take."""
+
+    _unknown = "num_features"
+    _check_input_dim: Any
+    _channel_dim_of: Any
+
+    def __init__(
+        self,
+        eps: float = 1e-5,
+        momentum: float | None = 0.1,
+        affine: bool = True,
+        track_running_stats: bool = True,
+        device: Any = None,
+        dtype: DType | None = None,
+        *,
+        bias: bool = True,
+        **options: Any,
+    ) -> None:
+        super().__init__(0, eps, momentum, affine, track_running_stats, device, dtype, bias=bias, **options)
+
+    def _size_in(self, input: Tensor) -> int:
+        self._check_input_dim(input)
+        return input.shape[self._channel_dim_of(input)]
+
+    def _shapes(self, size: int) -> dict[str, tuple[int, ...]]:
+        return dict.fromkeys(("weight", "bias", "running_mean", "running_var"), (size,))
