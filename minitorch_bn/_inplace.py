@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from minitorch_bn import random
 from minitorch_bn.autograd import views
 from minitorch_bn.autograd.grad_mode import no_grad

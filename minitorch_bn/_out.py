@@ -1,80 +1,51 @@
-"""``out=``: the result of a function written into a tensor that is there already."""
+"""``out=``: a function's result goes into a tensor that is there already."""
 
 from __future__ import annotations
 
-from functools import wraps
-from typing import TYPE_CHECKING, Any
+import functools
+import warnings
+from typing import Any
 
 import numpy as np
 
-from minitorch_bn.autograd.grad_mode import mode, no_grad
+from minitorch_bn.autograd.grad_mode import is_grad_enabled
 from minitorch_bn.autograd.variable import Variable
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
 
+def with_out(function: Any) -> Any:
+    """The function with one more keyword, ``out``."""
 
-def with_out(function: Callable, creates: bool = False) -> Callable:
-    """The function with a keyword ``out``: a tensor, or a tuple of them for several results.
+    @functools.wraps(function)
+    def call(*args: Any, out: Any = None, **named: Any) -> Any:
+        return function(*args, **named) if out is None else _into(out, function, args, named)
 
-    ``creates``: its dtype, where none is given, is that of ``out``.
-    """
-
-    @wraps(function)
-    def call(*args: Any, **kwargs: Any) -> Any:
-        out = kwargs.pop("out", None)
-        if out is None:
-            return function(*args, **kwargs)
-        outs = out if isinstance(out, (tuple, list)) else (out,)
-        if mode.grad and any(t.requires_grad for t in (*_tensors(args), *_tensors(kwargs.values()), *outs)):
-            raise RuntimeError(
-                f"{function.__name__}(): functions with out=... arguments don't support automatic differentiation, but "
-                "one of the arguments requires grad."
-            )
-        if creates:
-            kwargs.setdefault("dtype", out.dtype)
-        with no_grad():
-            result = function(*args, **kwargs)
-            results = result if isinstance(result, tuple) else (result,)
-            for target, value in zip(outs, results):
-                _check_dtype(target, value)
-            for target, value in zip(outs, results):
-                _write(target, value)
-        return type(result)(outs) if isinstance(result, tuple) else out
-
-    call.__module__ = "minitorch_bn"  # where pickle will find it
     return call
 
 
-def _tensors(values: Any) -> Iterator[Any]:
-    for value in values:
-        if isinstance(value, Variable):
-            yield value
-        elif isinstance(value, (tuple, list)):
-            yield from _tensors(value)
-
-
-def _check_dtype(out: Any, result: Any) -> None:
-    if result.dtype.category > out.dtype.category:
+def _into(out: Any, function: Any, args: tuple, named: dict[str, Any]) -> Any:
+    """Writes the result into ``out``, which is resized where it has another shape."""
+    name = function.__name__
+    if not isinstance(out, Variable):
+        raise TypeError(f"{name}(): argument 'out' must be Tensor, not {type(out).__name__}")
+    given = [t for a in (out, *args) for t in (a if isinstance(a, (tuple, list)) else (a,)) if isinstance(t, Variable)]
+    if is_grad_enabled() and any(t._requires_grad for t in given):
         raise RuntimeError(
-            f"result type {result.dtype.legacy_name} can't be cast to the desired output type {out.dtype.legacy_name}"
+            f"{name}(): functions with out=... arguments don't support automatic differentiation, but one of the "
+            "arguments requires grad."
         )
-
-
-def _write(out: Any, result: Any) -> None:
-    if out.shape != result.shape:
-        if out.numel():
-            _warn_of_resize(out, result)
-        out._data = np.empty(result.shape, out._data.dtype)
-    out.copy_(result)
-
-
-def _warn_of_resize(out: Any, result: Any) -> None:
-    import warnings
-
-    warnings.warn(
-        f"An output with one or more elements was resized since it had shape {list(out.shape)}, which does not match the "
-        f"required output shape {list(result.shape)}. Give an out of that shape, or an empty one.",
-        UserWarning,
-        stacklevel=4,
-    )
+    result = function(*args, **named)
+    target: Any = out
+    if result.dtype.category > target.dtype.category:
+        raise RuntimeError(
+            f"result type {result.dtype.legacy_name} can't be cast to the desired output type "
+            f"{target.dtype.legacy_name}"
+        )
+    if out._data.shape != result._data.shape:
+        if out._data.size:
+            warnings.warn(
+                f"An output with one or more elements was resized since it had shape {list(out._data.shape)}, which "
+                f"does not match the required output shape {list(result._data.shape)}.",
+                stacklevel=3,
+            )
+        out._data = np.empty(result._data.shape, out._data.dtype)
+    return target.copy_(result)

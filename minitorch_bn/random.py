@@ -28,6 +28,7 @@ from . import _cephes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator
+    from typing import Any
 
 __all__ = [
     "Generator",
@@ -61,14 +62,14 @@ _STATE = np.dtype(
 """The layout of a saved state, 5056 bytes: PyTorch's own, so that a state moves between the two."""
 
 
-def _wrap_state(state: np.ndarray) -> object:
-    """What `get_state` hands out; the Tensor floor puts its own in place."""
-    return state
+_wrap_state: Callable[[np.ndarray], Any] = np.asarray
+_unwrap_state: Callable[[Any], Any] = np.asarray
 
 
-def _unwrap_state(state: object) -> object:
-    """The array within what `set_state` was given; the Tensor floor puts its own in place."""
-    return state
+def wrap_states(wrap: Callable[[np.ndarray], Any], unwrap: Callable[[Any], Any]) -> None:
+    """What `get_state` hands out, and how `set_state` takes it back: the Tensor floor announces its own here."""
+    global _wrap_state, _unwrap_state
+    _wrap_state, _unwrap_state = wrap, unwrap
 
 
 class Generator:

@@ -9,13 +9,26 @@ from typing import Any
 
 import numpy as np
 
-from minitorch_bn import _dlpack, _inplace, _legacy, creation, dtypes, random
+from minitorch_bn import _dlpack, _inplace, _legacy, creation, dtypes, functional, random
 from minitorch_bn._tensor_str import tensor_str
 from minitorch_bn.autograd import engine, hooks, views
 from minitorch_bn.autograd.node import Operator
 from minitorch_bn.autograd.variable import Variable, set_tensor_class, wrap
 from minitorch_bn.device import CPU, check_device, device
-from minitorch_bn.ops import arithmetic, elementwise, indexing, linalg, reduction
+from minitorch_bn.ops import (
+    arithmetic,
+    counting,
+    einsum,
+    elementwise,
+    indexing,
+    linalg,
+    matrix,
+    reduction,
+    scattering,
+    sorting,
+    special,
+    statistics,
+)
 from minitorch_bn.ops import shape as shapes
 from minitorch_bn.ops._common import canonical_dim, constant
 from minitorch_bn.size import Size
@@ -381,6 +394,18 @@ class Tensor(Variable):
         """As int64."""
         return self.to(dtypes.int64)
 
+    def short(self) -> Any:
+        """As int16."""
+        return self.to(dtypes.int16)
+
+    def char(self) -> Any:
+        """As int8."""
+        return self.to(dtypes.int8)
+
+    def byte(self) -> Any:
+        """As uint8."""
+        return self.to(dtypes.uint8)
+
     def bool(self) -> Any:
         """As bool: False where 0."""
         return self.to(dtypes.bool)
@@ -491,6 +516,10 @@ class Tensor(Variable):
     __and__ = __rand__ = _operator(elementwise.bitwise_and)
     __or__ = __ror__ = _operator(elementwise.bitwise_or)
     __xor__ = __rxor__ = _operator(elementwise.bitwise_xor)
+    __lshift__ = _operator(special.bitwise_left_shift)
+    __rlshift__ = _operator(special.bitwise_left_shift, reflected=True)
+    __rshift__ = _operator(special.bitwise_right_shift)
+    __rrshift__ = _operator(special.bitwise_right_shift, reflected=True)
     __invert__ = elementwise.invert
     __iadd__ = _operator(_inplace.add_)
     __isub__ = _operator(_inplace.sub_)
@@ -499,6 +528,11 @@ class Tensor(Variable):
     __ifloordiv__ = _operator(_inplace.floor_divide_)
     __imod__ = _operator(_inplace.remainder_)
     __ipow__ = _operator(_inplace.pow_)
+    __iand__ = _operator(_inplace.bitwise_and_)
+    __ior__ = _operator(_inplace.bitwise_or_)
+    __ixor__ = _operator(_inplace.bitwise_xor_)
+    __ilshift__ = _operator(_inplace.bitwise_left_shift_)
+    __irshift__ = _operator(_inplace.bitwise_right_shift_)
     __getitem__ = indexing.getitem
     __setitem__ = indexing.setitem
 
@@ -509,6 +543,7 @@ class Tensor(Variable):
     maximum, minimum, fmax, fmin = arithmetic.maximum, arithmetic.minimum, arithmetic.fmax, arithmetic.fmin
     atan2, hypot, logaddexp, xlogy = arithmetic.atan2, arithmetic.hypot, arithmetic.logaddexp, arithmetic.xlogy
     lerp, addcmul, addcdiv = arithmetic.lerp, arithmetic.addcmul, arithmetic.addcdiv
+    arctan2 = atan2
 
     # -- element by element ------------------------------------------------------------------------------------------
 
@@ -538,10 +573,24 @@ class Tensor(Variable):
     logical_xor, logical_not = elementwise.logical_xor, elementwise.logical_not
     bitwise_and, bitwise_or = elementwise.bitwise_and, elementwise.bitwise_or
     bitwise_xor, bitwise_not = elementwise.bitwise_xor, elementwise.bitwise_not
+    not_equal, less, less_equal, greater, greater_equal = ne, lt, le, gt, ge
+    arcsinh, arccosh, arctanh = asinh, acosh, atanh
+    erfc, erfinv, lgamma, digamma = special.erfc, special.erfinv, special.lgamma, special.digamma
+    sinc, sgn, deg2rad, rad2deg = special.sinc, special.sgn, special.deg2rad, special.rad2deg
+    copysign, heaviside, nextafter = special.copysign, special.heaviside, special.nextafter
+    logaddexp2, ldexp, frexp, float_power = special.logaddexp2, special.ldexp, special.frexp, special.float_power
+    clamp_min, clamp_max, gcd, lcm = special.clamp_min, special.clamp_max, special.gcd, special.lcm
+    bitwise_left_shift, bitwise_right_shift = special.bitwise_left_shift, special.bitwise_right_shift
+    signbit, isreal, isposinf, isneginf = special.signbit, special.isreal, special.isposinf, special.isneginf
+    is_nonzero, is_signed, is_same_size = special.is_nonzero, special.is_signed, special.is_same_size
 
     def where(self, condition: Any, other: Any) -> Any:
         """self where the condition holds, else other."""
         return elementwise.where(condition, self, other)
+
+    def polygamma(self, n: int) -> Any:
+        """The n-th derivative of digamma."""
+        return special.polygamma(n, self)
 
     # -- reductions --------------------------------------------------------------------------------------------------
 
@@ -552,11 +601,29 @@ class Tensor(Variable):
     all, any, count_nonzero = reduction.all, reduction.any, reduction.count_nonzero
     cumsum, cumprod, logsumexp, norm = reduction.cumsum, reduction.cumprod, reduction.logsumexp, reduction.norm
     softmax, log_softmax = reduction.softmax, reduction.log_softmax
+    logcumsumexp = reduction.logcumsumexp
+    nansum, nanmean, aminmax = statistics.nansum, statistics.nanmean, statistics.aminmax
+    quantile, nanquantile = statistics.quantile, statistics.nanquantile
+    cummax, cummin = sorting.cummax, sorting.cummin
+    diff, dist = functional.diff, functional.dist
+
+    # -- order and counts --------------------------------------------------------------------------------------------
+
+    sort, argsort, msort, topk = sorting.sort, sorting.argsort, sorting.msort, sorting.topk
+    kthvalue, median, nanmedian, mode = sorting.kthvalue, sorting.median, sorting.nanmedian, sorting.mode
+    unique, unique_consecutive = sorting.unique, sorting.unique_consecutive
+    bincount, histc, histogram = counting.bincount, counting.histc, counting.histogram
 
     # -- linear algebra ----------------------------------------------------------------------------------------------
 
     matmul, mm, bmm, mv, dot, outer = linalg.matmul, linalg.mm, linalg.bmm, linalg.mv, linalg.dot, linalg.outer
     addmm, baddbmm = linalg.addmm, linalg.baddbmm
+    ger = outer
+    addmv, addr, addbmm, vdot = matrix.addmv, matrix.addr, matrix.addbmm, matrix.vdot
+    cross, trace, diag, diagflat = matrix.cross, matrix.trace, matrix.diag, matrix.diagflat
+    diag_embed, det, slogdet, logdet = matrix.diag_embed, matrix.det, matrix.slogdet, matrix.logdet
+    inverse, matrix_power = matrix.inv, matrix.matrix_power
+    inner, kron = einsum.inner, einsum.kron
 
     # -- shape -------------------------------------------------------------------------------------------------------
 
@@ -572,12 +639,23 @@ class Tensor(Variable):
     split, chunk, unbind = shapes.split, shapes.chunk, shapes.unbind
     flip, roll, repeat, tile = shapes.flip, shapes.roll, shapes.repeat, shapes.tile
     contiguous, numel, nelement = shapes.contiguous, shapes.numel, shapes.numel
+    moveaxis = movedim
+    tensor_split, hsplit, vsplit = functional.tensor_split, functional.hsplit, functional.vsplit
+    dsplit, rot90, fliplr, flipud = functional.dsplit, functional.rot90, functional.fliplr, functional.flipud
+    narrow_copy = functional.narrow_copy
 
     # -- indexing ----------------------------------------------------------------------------------------------------
 
     select, narrow = indexing.select, indexing.narrow
     gather, scatter, scatter_add = indexing.gather, indexing.scatter, indexing.scatter_add
     index_select, masked_select, nonzero = indexing.index_select, indexing.masked_select, indexing.nonzero
+    index_put = indexing.index_put
+    index_add, index_copy, index_fill = scattering.index_add, scattering.index_copy, scattering.index_fill
+    take, put, take_along_dim = scattering.take, scattering.put, scattering.take_along_dim
+    masked_scatter, repeat_interleave = scattering.masked_scatter, scattering.repeat_interleave
+    unfold, argwhere, scatter_reduce = scattering.unfold, scattering.argwhere, scattering.scatter_reduce
+    slice_scatter, select_scatter = scattering.slice_scatter, scattering.select_scatter
+    diagonal_scatter = scattering.diagonal_scatter
 
     # -- new tensors like this one -----------------------------------------------------------------------------------
 
@@ -600,6 +678,31 @@ class Tensor(Variable):
     scatter_, scatter_add_ = _inplace.scatter_, _inplace.scatter_add_
     uniform_, normal_, random_ = _inplace.uniform_, _inplace.normal_, _inplace.random_
     bernoulli_, exponential_ = _inplace.bernoulli_, _inplace.exponential_
+    acos_, acosh_, asin_, asinh_ = _inplace.acos_, _inplace.acosh_, _inplace.asin_, _inplace.asinh_
+    atan_, atanh_, cosh_, sinh_ = _inplace.atan_, _inplace.atanh_, _inplace.cosh_, _inplace.sinh_
+    tan_, erf_, erfc_, erfinv_ = _inplace.tan_, _inplace.erf_, _inplace.erfc_, _inplace.erfinv_
+    exp2_, expm1_, log10_, log1p_ = _inplace.exp2_, _inplace.expm1_, _inplace.log10_, _inplace.log1p_
+    log2_, lgamma_, digamma_, sinc_ = _inplace.log2_, _inplace.lgamma_, _inplace.digamma_, _inplace.sinc_
+    deg2rad_, rad2deg_, sgn_, frac_ = _inplace.deg2rad_, _inplace.rad2deg_, _inplace.sgn_, _inplace.frac_
+    logit_, nan_to_num_, atan2_, hypot_ = _inplace.logit_, _inplace.nan_to_num_, _inplace.atan2_, _inplace.hypot_
+    xlogy_, copysign_, heaviside_, ldexp_ = _inplace.xlogy_, _inplace.copysign_, _inplace.heaviside_, _inplace.ldexp_
+    nextafter_, float_power_, clamp_min_ = _inplace.nextafter_, _inplace.float_power_, _inplace.clamp_min_
+    clamp_max_, gcd_, lcm_, bitwise_and_ = _inplace.clamp_max_, _inplace.gcd_, _inplace.lcm_, _inplace.bitwise_and_
+    bitwise_or_, bitwise_xor_, bitwise_not_ = _inplace.bitwise_or_, _inplace.bitwise_xor_, _inplace.bitwise_not_
+    bitwise_left_shift_, bitwise_right_shift_ = _inplace.bitwise_left_shift_, _inplace.bitwise_right_shift_
+    eq_, ne_, lt_, le_ = _inplace.eq_, _inplace.ne_, _inplace.lt_, _inplace.le_
+    gt_, ge_, logical_and_, logical_or_ = _inplace.gt_, _inplace.ge_, _inplace.logical_and_, _inplace.logical_or_
+    logical_xor_, logical_not_, cumsum_ = _inplace.logical_xor_, _inplace.logical_not_, _inplace.cumsum_
+    cumprod_, tril_, triu_, addmm_ = _inplace.cumprod_, _inplace.tril_, _inplace.triu_, _inplace.addmm_
+    baddbmm_, addmv_, addr_, addbmm_ = _inplace.baddbmm_, _inplace.addmv_, _inplace.addr_, _inplace.addbmm_
+    index_put_, index_add_, index_copy_ = _inplace.index_put_, _inplace.index_add_, _inplace.index_copy_
+    index_fill_, put_, masked_scatter_ = _inplace.index_fill_, _inplace.put_, _inplace.masked_scatter_
+    scatter_reduce_, fill_diagonal_, apply_ = _inplace.scatter_reduce_, _inplace.fill_diagonal_, _inplace.apply_
+    squeeze_, unsqueeze_, transpose_, t_ = _inplace.squeeze_, _inplace.unsqueeze_, _inplace.transpose_, _inplace.t_
+    negative_, absolute_, fix_, subtract_, multiply_, divide_ = neg_, abs_, trunc_, sub_, mul_, div_
+    true_divide_, arctan2_, swapaxes_, swapdims_ = div_, atan2_, transpose_, transpose_
+    arcsin_, arccos_, arctan_, arcsinh_, arccosh_, arctanh_ = asin_, acos_, atan_, asinh_, acosh_, atanh_
+    not_equal_, less_, less_equal_, greater_, greater_equal_ = ne_, lt_, le_, gt_, ge_
 
 
 def _checked_dim(dim: int, ndim: int) -> int:
@@ -641,4 +744,4 @@ def scalar_tensor(value: Any, *, dtype: Any = None) -> Any:
 
 set_tensor_class(Tensor)
 random.Generator.device = CPU
-random._wrap_state, random._unwrap_state = wrap, lambda state: getattr(state, "_data", state)
+random.wrap_states(wrap, lambda state: getattr(state, "_data", state))

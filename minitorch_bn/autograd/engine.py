@@ -50,7 +50,8 @@ def run_backward(
     run = _run if _watch is None else _watch(_run)
     waiting: dict[int, tuple[Node, list]] = {}  # sequence number -> node, gradients of its outputs so far
     heap: list[int] = []
-    edges, results = roots, grads
+    edges: Any = roots
+    results: Any = grads
     before = mode.grad
     mode.grad = create_graph
     try:

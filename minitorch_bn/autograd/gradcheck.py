@@ -120,7 +120,7 @@ def gradgradcheck(
     def backward_pass(*args: Any) -> tuple[Any, ...]:
         split = len(args) - len(grad_outputs)
         outputs = _differentiable(func(*args[:split]))
-        wanted = [a for a in args[:split] if isinstance(a, Variable) and a.requires_grad]  # type: ignore[attr-defined]
+        wanted = [a for a in args[:split] if isinstance(a, Variable) and a.requires_grad]
         grads = grad(outputs, wanted, args[split:], create_graph=True, allow_unused=True)
         return tuple(g for g in grads if g is not None)
 
@@ -175,7 +175,7 @@ def _random_like(outputs: tuple[Any, ...], strided: bool) -> tuple[Any, ...]:
 
 
 def _wants_check(value: Any) -> bool:
-    return isinstance(value, Variable) and value.requires_grad  # type: ignore[attr-defined]
+    return isinstance(value, Variable) and value.requires_grad
 
 
 def _check_inputs(inputs: tuple[Any, ...]) -> None:

@@ -79,9 +79,9 @@ class Node:
         return tuple(edge or (None, 0) for edge in self.edges)
 
     @property
-    def needs_input_grad(self) -> tuple[bool, ...]:
-        """For each input, whether its gradient is asked for."""
-        return tuple([edge is not None for edge in self.edges])
+    def needs_input_grad(self) -> Sequence:
+        """For each input something true if its gradient is asked for: the edge that it goes along."""
+        return self.edges
 
     def name(self) -> str:
         """The node's name as PyTorch prints it."""
@@ -306,11 +306,6 @@ class Operator(Node):
     def saved_tensors(ctx) -> tuple:
         """What ``save_for_backward`` kept, as Tensors; connected to the graph if this backward is itself recorded."""
         return ctx._unpack_all(connect=mode.grad)
-
-    @property
-    def needs_input_grad(ctx) -> Sequence:
-        """For each input something true if its gradient is asked for: the edge that it goes along."""
-        return ctx.edges
 
     @classmethod
     def apply(cls, *args: Any) -> Any:

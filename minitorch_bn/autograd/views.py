@@ -187,13 +187,18 @@ def _refuse(target: Any, event: str) -> None:
     raise RuntimeError(f"{subject} and {event}{condition}. {_REASONS[view.forbidden]}")
 
 
+def _steps(a: np.ndarray) -> list[int]:
+    """The strides that are ever taken."""
+    return [stride for stride, size in zip(a.strides, a.shape) if size > 1]
+
+
 def _check_overlap(a: np.ndarray, b: np.ndarray) -> None:
     """Refuses an operand ``b`` that shares some of ``a``'s memory, but not element by element.
 
     As in PyTorch, only where both lie densely in memory: a column beside a column is let through.
     """
     (a_low, a_high), (b_low, b_high) = byte_bounds(a), byte_bounds(b)
-    if a_low == b_low and a.shape == b.shape and a.strides == b.strides:
+    if a_low == b_low and a.shape == b.shape and _steps(a) == _steps(b):
         return
     dense = a_high - a_low == a.nbytes and b_high - b_low == b.nbytes
     if dense and max(a_low, b_low) < min(a_high, b_high):

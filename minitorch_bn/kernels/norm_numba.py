@@ -15,7 +15,7 @@ import numpy as np
 from minitorch_bn.kernels import norm_numpy as reference
 from minitorch_bn.kernels._compiled import Loops
 
-BLOCK = 128  # channels
+CACHED = 1 << 17  # elements that stay in a second-level cache
 
 
 def batch_norm(x, weight, bias, mask, eps):
@@ -87,53 +87,62 @@ def _numbers(values: np.ndarray | None, channels: int, default: float) -> np.nda
 
 
 # -- a channel in runs: (N, C, L) ------------------------------------------------------------------------------------
+# What does not change in an innermost loop has a name of its own: as far as the compiler knows, arrays may overlap.
 
 
 @Loops
 def _forward_runs(x, weight, bias, eps, y, mean, var, start, stop):
     samples, _, length = x.shape
     count = samples * length
-    for c in range(start, stop):
-        first = np.float64(x[0, c, 0])
-        total = 0.0
+    step = max(CACHED // count, 1)
+    for c in range(start, stop, step):
+        end = min(c + step, stop)
+        first = x[0, c:end, 0].astype(np.float64)
+        total, squares = np.zeros(end - c), np.zeros(end - c)
         for n in range(samples):
-            run = x[n, c]
-            for i in range(length):
-                total += run[i] - first
+            for k in range(end - c):
+                run, origin, sum1, sum2 = x[n, c + k], first[k], 0.0, 0.0
+                for i in range(length):
+                    deviation = run[i] - origin
+                    sum1 += deviation
+                    sum2 += deviation * deviation
+                total[k] += sum1
+                squares[k] += sum2
         centre = total / count
-        squares = 0.0
+        mean[c:end], var[c:end] = first + centre, np.maximum(squares - total * centre, 0.0) / count
         for n in range(samples):
-            run = x[n, c]
-            for i in range(length):
-                deviation = (run[i] - first) - centre
-                squares += deviation * deviation
-        mean[c], var[c] = first + centre, squares / count
-        scale = weight[c] / np.sqrt(var[c] + eps)
-        for n in range(samples):
-            run, out = x[n, c], y[n, c]
-            for i in range(length):
-                out[i] = ((run[i] - first) - centre) * scale + bias[c]
+            for k in range(end - c):
+                run, out, origin, middle = x[n, c + k], y[n, c + k], first[k], centre[k]
+                scale, shift = weight[c + k] / np.sqrt(var[c + k] + eps), bias[c + k]
+                for i in range(length):
+                    out[i] = ((run[i] - origin) - middle) * scale + shift
 
 
 @Loops
 def _backward_runs(g, x, weight, mean, var, eps, gx, gw, gb, start, stop):
     samples, _, length = x.shape
     count = samples * length
-    for c in range(start, stop):
-        centre, r = mean[c], 1.0 / np.sqrt(var[c] + eps)
-        total = product = 0.0
+    step = max(CACHED // (2 * count), 1)
+    for c in range(start, stop, step):
+        end = min(c + step, stop)
+        r = 1.0 / np.sqrt(var[c:end] + eps)
+        total, product = np.zeros(end - c), np.zeros(end - c)
         for n in range(samples):
-            run, up = x[n, c], g[n, c]
-            for i in range(length):
-                total += up[i]
-                product += up[i] * (run[i] - centre)
-        gw[c], gb[c] = product * r, total
+            for k in range(end - c):
+                run, up, centre, sum1, sum2 = x[n, c + k], g[n, c + k], mean[c + k], 0.0, 0.0
+                for i in range(length):
+                    sum1 += up[i]
+                    sum2 += up[i] * (run[i] - centre)
+                total[k] += sum1
+                product[k] += sum2
+        gw[c:end], gb[c:end] = product * r, total
         average, slope = total / count, product * r * r / count
-        scale = weight[c] * r
         for n in range(samples):
-            run, up, out = x[n, c], g[n, c], gx[n, c]
-            for i in range(length):
-                out[i] = ((up[i] - average) - (run[i] - centre) * slope) * scale
+            for k in range(end - c):
+                run, up, out, centre = x[n, c + k], g[n, c + k], gx[n, c + k], mean[c + k]
+                a, b, scale = average[k], slope[k], weight[c + k] * r[k]
+                for i in range(length):
+                    out[i] = ((up[i] - a) - (run[i] - centre) * b) * scale
 
 
 @Loops
@@ -141,9 +150,9 @@ def _normalize_runs(x, mean, scale, bias, y, start, stop):
     _, channels, length = x.shape
     for n in range(start, stop):
         for c in range(channels):
-            run, out = x[n, c], y[n, c]
+            run, out, centre, factor, shift = x[n, c], y[n, c], mean[c], scale[c], bias[c]
             for i in range(length):
-                out[i] = (run[i] - mean[c]) * scale[c] + bias[c]
+                out[i] = (run[i] - centre) * factor + shift
 
 
 # -- channels side by side: (M, C) -----------------------------------------------------------------------------------
@@ -153,8 +162,8 @@ def _normalize_runs(x, mean, scale, bias, y, start, stop):
 @Loops
 def _forward_rows(x, weight, bias, eps, y, mean, var, start, stop):
     count = len(x)
-    for c in range(start, stop, BLOCK):
-        end = min(c + BLOCK, stop)
+    for c in range(start, stop, 128):
+        end = min(c + 128, stop)
         width = end - c
         first = x[0, c:end].astype(np.float64)
         total, squares = np.zeros(width), np.zeros(width)
@@ -180,8 +189,8 @@ def _forward_rows(x, weight, bias, eps, y, mean, var, start, stop):
 @Loops
 def _backward_rows(g, x, weight, mean, var, eps, gx, gw, gb, start, stop):
     count = len(x)
-    for c in range(start, stop, BLOCK):
-        end = min(c + BLOCK, stop)
+    for c in range(start, stop, 128):
+        end = min(c + 128, stop)
         width = end - c
         centre, r = mean[c:end], 1.0 / np.sqrt(var[c:end] + eps)
         total, product = np.zeros(width), np.zeros(width)

@@ -158,7 +158,8 @@ class PowScalar(Operator, name="PowBackward0"):
         p = ctx.exponent
         if p == 0:
             return g.new_zeros(g.shape)
-        return g * (a * p if p == 2 else p * a ** (p - 1))
+        # where the graph goes on, a power stays a power: a further derivative of a constant is 0, not an error
+        return g * (a * p if p == 2 and not is_grad_enabled() else p * a ** (p - 1))
 
 
 class Pow(Operator, name="PowBackward1"):

@@ -87,7 +87,7 @@ class BatchNormBackward(Operator, name="NativeBatchNormBackwardBackward0"):
     def backward(ctx, u, a, c):
         g, x, weight, mask = ctx.saved_tensors
         dims = _all_but_channels(x.ndim)
-        m = 1.0 if mask is None else mask.to(x.dtype)
+        m: Any = 1.0 if mask is None else mask.to(x.dtype)
         share = 1.0 if mask is None else m.mean(dims, keepdim=True).clamp(min=1e-30)  # M of all values
 
         def mean(v):

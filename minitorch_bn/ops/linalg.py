@@ -93,10 +93,10 @@ class Baddbmm(Addmm):
 
 
 class Linear(Operator, name="AddmmBackward0"):
-    """x W^T + b over the last dimension of x;  dx = g W,  dW = g^T x,  db = sum g"""
+    """b + x W^T over the last dimension of x;  db = sum g,  dx = g W,  dW = g^T x"""
 
-    def forward(ctx, x, weight, bias):
-        need_x, need_weight, _ = ctx.needs_input_grad
+    def forward(ctx, bias, x, weight):
+        _, need_x, need_weight = ctx.needs_input_grad
         ctx.save_for_backward(x if need_weight else None, weight if need_x else None)
         y = _product(x, weight.T)
         if bias is not None:
@@ -105,11 +105,11 @@ class Linear(Operator, name="AddmmBackward0"):
 
     def backward(ctx, g):
         x, weight = ctx.saved_tensors
-        need_x, need_weight, need_bias = ctx.needs_input_grad
+        need_bias, need_x, need_weight = ctx.needs_input_grad
         rows = g if g.ndim == 2 else g.reshape(-1, g.shape[-1])  # (..., out) -> (rows, out)
         dx = g.matmul(weight) if need_x else None
         dweight = rows.t().mm(x if x.ndim == 2 else x.reshape(-1, x.shape[-1])) if need_weight else None
-        return dx, dweight, rows.sum(0) if need_bias else None
+        return rows.sum(0) if need_bias else None, dx, dweight
 
 
 # -- functions and methods ---------------------------------------------------------------------------------------
@@ -302,7 +302,7 @@ def linear(input: Any, weight: Any, bias: Any = None) -> Any:
             f"non-singleton dimension 1.  Target sizes: [{x.shape[0]}, {w.shape[0]}].  Tensor sizes: "
             f"[{bias._data.shape[0]}]"
         )
-    return Linear.apply(input, weight, bias)
+    return Linear.apply(bias, input, weight)
 
 
 def _check_linear_dtype(input: Any, other: Any) -> None:

@@ -271,7 +271,7 @@ def _check_configuration(num_features: Any, eps: Any, momentum: Any) -> None:
 class _LazyBatchNorm(_LazyNormBase):
     channel_dim: int
 
-    def _channel_dim_of(self, input: Tensor) -> int:
+    def _channel_dim_of(self, input: Any) -> int:
         return self.channel_dim
 
 

@@ -394,7 +394,7 @@ class Module(Hooks, StateDict):
             if isinstance(arg, (dtypes.dtype, type)):
                 dtype = arg
             elif isinstance(arg, Variable):
-                dtype = arg.dtype  # type: ignore[attr-defined]
+                dtype = arg.dtype
             elif not isinstance(arg, bool):  # non_blocking by position changes nothing on a CPU
                 check_device(arg)
         check_device(device)
@@ -473,6 +473,6 @@ def _joined(prefix: str, name: str) -> str:
 def _typename(value: Any) -> str:
     """The type of a value as PyTorch's error texts name it: torch.FloatTensor, int, package.module.Class."""
     if isinstance(value, Variable):
-        return value.type()  # type: ignore[attr-defined]
+        return value.type()
     kind = type(value)
     return kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"

@@ -22,7 +22,7 @@ with torch.no_grad():
     folded.bias.copy_(bn.bias - bn.running_mean * scale)
 print(torch.allclose(net(x), folded(x), atol=1e-5), scale, folded.bias)
 fused = fuse_conv_bn_eval(copy.deepcopy(conv).eval(), copy.deepcopy(bn).eval())
-print(fused, torch.allclose(net(x), fused(x), atol=1e-5), fused.bias)
+print(fused, torch.allclose(net(x), fused(x), atol=1e-5), fused.bias.data)
 
 net.train()
 a = net(x)

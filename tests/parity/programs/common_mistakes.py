@@ -74,4 +74,4 @@ for mistake in (
         mistake()
         print("no error")
     except Exception as error:  # each one is printed
-        print(type(error).__name__, "|", str(error).splitlines()[0])
+        print(type(error).__name__, "|", str(error).splitlines()[0].split(" Hint:")[0])

@@ -32,4 +32,4 @@ for bad in (lambda: F.conv2d(x, torch.ones(4, 2, 3, 3)), lambda: nn.Conv2d(3, 4,
     try:
         bad()
     except (RuntimeError, ValueError) as error:
-        print(type(error).__name__, error)
+        print(type(error).__name__, str(error).splitlines()[0])

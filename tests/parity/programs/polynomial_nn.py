@@ -40,7 +40,7 @@ print(
     f"Result: y = {linear_layer.bias.item():.4f} + {linear_layer.weight[:, 0].item():.4f} x + "
     f"{linear_layer.weight[:, 1].item():.4f} x^2 + {linear_layer.weight[:, 2].item():.4f} x^3"
 )
-fit(model, xx, y, torch.optim.RMSprop(model.parameters(), lr=1e-3), 300)
+fit(model, xx, y, torch.optim.RMSprop(model.parameters(), lr=1e-3), 100)
 print(linear_layer.weight, linear_layer.bias)
 
 
