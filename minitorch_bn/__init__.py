@@ -10,7 +10,7 @@ tensor([[-1.0000, -1.0000],
 from math import e, inf, nan, pi
 from typing import Any
 
-from minitorch_bn import autograd, random  # isort: skip
+from minitorch_bn import _out, autograd, random  # isort: skip
 import minitorch_bn.autograd.gradcheck as _gradcheck  # isort: skip
 from minitorch_bn.tensor import Tensor, is_tensor  # isort: skip  # before torch.tensor takes the module's name
 from minitorch_bn._dlpack import (
@@ -140,6 +140,10 @@ from minitorch_bn.functional import (
     unravel_index,
     vander,
     vsplit,
+)
+from minitorch_bn.layout import (
+    layout,
+    strided,
 )
 from minitorch_bn.ops._common import (
     result_type,
@@ -426,9 +430,16 @@ autograd.gradcheck = _gradcheck.gradcheck  # type: ignore[assignment]
 autograd.gradgradcheck = _gradcheck.gradgradcheck  # type: ignore[attr-defined]
 
 # What a user sees of them, in `type(x)` and in pickles, is the public name.
-for _class in (Tensor, Size, Generator, device, dtype, finfo, iinfo):
+for _class in (Tensor, Size, Generator, device, dtype, finfo, iinfo, layout):
     _class.__module__ = __name__
 del _class
+
+# Here they take ``out``; the methods of the same names do not, as in PyTorch.
+for _name in _out.FUNCTIONS.split():
+    globals()[_name] = _out.with_out(globals()[_name])
+for _name in _out.CREATORS.split():
+    globals()[_name] = _out.with_out(globals()[_name], creates=True)
+del _name
 
 absolute = abs
 arccos = acos
@@ -450,6 +461,8 @@ greater_equal = ge
 less = lt
 less_equal = le
 moveaxis = movedim
+is_complex = Tensor.is_complex
+is_floating_point = Tensor.is_floating_point
 multiply = mul
 negative = neg
 not_equal = ne
@@ -654,6 +667,8 @@ __all__ = [
     "is_anomaly_check_nan_enabled",
     "is_anomaly_enabled",
     "is_deterministic_algorithms_warn_only_enabled",
+    "is_complex",
+    "is_floating_point",
     "is_grad_enabled",
     "is_inference_mode_enabled",
     "is_nonzero",
@@ -673,6 +688,7 @@ __all__ = [
     "lcm",
     "ldexp",
     "le",
+    "layout",
     "lerp",
     "less",
     "less_equal",
@@ -806,6 +822,7 @@ __all__ = [
     "stack",
     "std",
     "std_mean",
+    "strided",
     "sub",
     "subtract",
     "sum",
@@ -864,6 +881,18 @@ _LOADED_WHEN_USED = (
     "utils",
 )
 
+# Complex and quantised numbers, sparse tensors, Fourier transforms, compilers, recurrent layers, graphics cards.
+_OUT_OF_SCOPE = (
+    "complex", "cfloat", "cdouble", "chalf", "view_as_complex", "view_as_real", "polar", "imag", "angle", "qint",
+    "quint", "quantize", "quantization", "ao", "dequantize", "q_", "sparse", "hsmm", "smm", "spmm", "fft", "stft",
+    "istft", "hann_window", "hamming_window", "compile", "jit", "export", "onnx", "fx", "rnn_", "lstm", "gru", "mps",
+    "xpu", "mtia", "float8",
+)  # fmt: skip
+_SCOPE = (
+    "it is out of scope here, as are complex and quantised numbers, sparse tensors, FFT, recurrent and attention "
+    "layers, torch.compile, JIT and CUDA"
+)
+
 
 def __getattr__(name: str) -> Any:
     """Submodules are loaded when they are first used, so that the import itself stays quick."""
@@ -875,5 +904,7 @@ def __getattr__(name: str) -> Any:
         return getattr(importlib.import_module(f"{__name__}.serialization"), name)
     if name == "vmap":
         return importlib.import_module(f"{__name__}.func").vmap
+    if name.startswith(_OUT_OF_SCOPE):
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}: {_SCOPE}")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 

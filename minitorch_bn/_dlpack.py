@@ -99,16 +99,29 @@ def from_dlpack(ext_tensor: Any, *, device: Any = None, copy: bool | None = None
     array([1., 1.])
     """
     check_device(device)
-    if isinstance(ext_tensor, np.ndarray):
-        capsule = ext_tensor.__dlpack__(**_version((1, 0)))
-    elif hasattr(ext_tensor, "__dlpack__"):
-        _check_owner(ext_tensor.__dlpack_device__())
-        try:
-            capsule = ext_tensor.__dlpack__(**_version((1, 0)))
-        except TypeError:  # an older exporter
-            capsule = ext_tensor.__dlpack__()
+    if isinstance(ext_tensor, np.ndarray) and not ext_tensor.flags.writeable:
+        array = ext_tensor.view(np.ndarray)  # older numpys cannot export it
     else:
-        capsule = ext_tensor
+        array = _read(_capsule_of(ext_tensor))
+    dtypes.from_numpy_dtype(array.dtype)
+    if any(stride < 0 for stride in array.strides):
+        raise ValueError("tensors with negative strides are not supported: share a copy of the array")
+    return wrap(array.copy() if copy else array)
+
+
+def _capsule_of(obj: Any) -> Any:
+    """What an object exports; a capsule is itself."""
+    if not hasattr(obj, "__dlpack__"):
+        return obj
+    _check_owner(obj.__dlpack_device__())
+    try:
+        return obj.__dlpack__(**_version((1, 0)))
+    except TypeError:  # an older exporter
+        return obj.__dlpack__()
+
+
+def _read(capsule: Any) -> np.ndarray:
+    """An array on a capsule's memory."""
     name, kind = _look_inside(capsule)
     is_bfloat16 = kind.value == _BFLOAT
     if is_bfloat16:
@@ -116,10 +129,7 @@ def from_dlpack(ext_tensor: Any, *, device: Any = None, copy: bool | None = None
     array = np.from_dlpack(_Export(capsule))
     if name == "dltensor" and not array.flags.writeable:  # it cannot say so, and numpy takes it for read-only
         array = np.asarray(_Writable(array))
-    if is_bfloat16:
-        array = array.view(dtypes.bfloat16.numpy)
-    dtypes.from_numpy_dtype(array.dtype)
-    return wrap(array.copy() if copy else array)
+    return array.view(dtypes.bfloat16.numpy) if is_bfloat16 else array
 
 
 class _Export:
@@ -151,7 +161,7 @@ def _check_owner(device: tuple[int, int]) -> None:
         )
 
 
-def _version(max_version: tuple[int, int] | None) -> dict[str, tuple[int, int]]:
+def _version(max_version: tuple[int, int] | None) -> dict[str, Any]:
     """The argument for a numpy that has it."""
     return {"max_version": max_version} if max_version is not None and _KNOWS_VERSIONS else {}
 

@@ -312,16 +312,16 @@ rad2deg_ = _unary(special.Rad2Deg)
 sgn_ = _unary(special.Sgn, floating=False)
 
 
-def _twin(function: Any, floating: bool = False) -> Any:
+def _twin(function: Any, operands: int = 0, floating: bool = False) -> Any:
     """The in-place form of any function of a tensor and more: its result written back, with the history it has.
 
-    It reads from a copy, so that a rule which saved its input does not find it overwritten.
+    It reads from a copy, so that a rule which saved its input does not find it overwritten. ``operands``: how many of
+    the arguments have a say in the result's dtype.
     """
 
     def method(self: Any, *args: Any, **kwargs: Any) -> Any:
-        others = [a for a in args if is_number(a) or isinstance(a, Variable)]
-        views.check_inplace(self, [a for a in others if isinstance(a, Variable)])
-        _check_result(self, *others, floating=floating)
+        views.check_inplace(self, [a for a in args if isinstance(a, Variable)])
+        _check_result(self, *args[:operands], floating=floating)
         result = function(self.clone(), *args, **kwargs)
         views.check_fits(self, result._data)
         if result._node is None or result._data.dtype != self._data.dtype:
@@ -336,21 +336,21 @@ def _twin(function: Any, floating: bool = False) -> Any:
     return method
 
 
-atan2_ = _twin(arithmetic.atan2, floating=True)
-hypot_ = _twin(arithmetic.hypot)
-xlogy_ = _twin(arithmetic.xlogy, floating=True)
-copysign_ = _twin(special.copysign, floating=True)
-heaviside_ = _twin(special.heaviside)
-ldexp_ = _twin(special.ldexp, floating=True)
-nextafter_ = _twin(special.nextafter)
-gcd_ = _twin(special.gcd)
-lcm_ = _twin(special.lcm)
-bitwise_and_ = _twin(elementwise.bitwise_and)
-bitwise_or_ = _twin(elementwise.bitwise_or)
-bitwise_xor_ = _twin(elementwise.bitwise_xor)
+atan2_ = _twin(arithmetic.atan2, 1, floating=True)
+hypot_ = _twin(arithmetic.hypot, 1)
+xlogy_ = _twin(arithmetic.xlogy, 1, floating=True)
+copysign_ = _twin(special.copysign, 1, floating=True)
+heaviside_ = _twin(special.heaviside, 1)
+ldexp_ = _twin(special.ldexp, 1, floating=True)
+nextafter_ = _twin(special.nextafter, 1)
+gcd_ = _twin(special.gcd, 1)
+lcm_ = _twin(special.lcm, 1)
+bitwise_and_ = _twin(elementwise.bitwise_and, 1)
+bitwise_or_ = _twin(elementwise.bitwise_or, 1)
+bitwise_xor_ = _twin(elementwise.bitwise_xor, 1)
 bitwise_not_ = _twin(elementwise.bitwise_not)
-bitwise_left_shift_ = _twin(special.bitwise_left_shift)
-bitwise_right_shift_ = _twin(special.bitwise_right_shift)
+bitwise_left_shift_ = _twin(special.bitwise_left_shift, 1)
+bitwise_right_shift_ = _twin(special.bitwise_right_shift, 1)
 logit_ = _twin(elementwise.logit, floating=True)
 frac_ = _twin(elementwise.frac)
 nan_to_num_ = _twin(elementwise.nan_to_num)

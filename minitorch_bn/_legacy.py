@@ -61,10 +61,10 @@ def _sizes(args: tuple) -> tuple[int, ...]:
 
 
 def _no_such_form(args: tuple, named: dict[str, Any]) -> str:
-    got = ", ".join([*(type(a).__name__ for a in args), *(f"{k}={_type_name(v)}" for k, v in named.items())])
+    given = [*(type(a).__name__ for a in args), *(f"{k}={_type_name(v)}" for k, v in named.items())]
+    got = ", ".join(given) + (", " if len(given) == 1 else "")
     return (
-        f"new() received an invalid combination of arguments - got ({got}{', ' if len(args) + len(named) == 1 else ''}), "
-        "but expected one of:\n"
+        f"new() received an invalid combination of arguments - got ({got}), but expected one of:\n"
         " * (*, torch.device device = None)\n"
         " * (Tensor other)\n"
         " * (tuple of ints size, *, torch.device device = None)\n"

@@ -1,51 +1,101 @@
-"""``out=``: a function's result goes into a tensor that is there already."""
+"""``out=``: the result of a function goes into a tensor that is there already."""
 
 from __future__ import annotations
 
 import functools
-import warnings
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from minitorch_bn.autograd.grad_mode import is_grad_enabled
+from minitorch_bn.autograd.grad_mode import mode, no_grad
 from minitorch_bn.autograd.variable import Variable
 
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
 
-def with_out(function: Any) -> Any:
-    """The function with one more keyword, ``out``."""
+# The functions that take it, as in PyTorch; CREATORS make a tensor from nothing.
+FUNCTIONS = """
+    abs acos acosh add addbmm addcdiv addcmul addmm addmv addr all amax amin aminmax any argmax argmin asin
+    asinh atan atan2 atanh baddbmm bitwise_and bitwise_left_shift bitwise_not bitwise_or bitwise_right_shift
+    bitwise_xor bmm bucketize cat ceil clamp clamp_max clamp_min column_stack copysign cos cosh cross cummax
+    cummin cumprod cumsum deg2rad diag diff digamma div dot dstack eq erf erfc erfinv exp exp2 expm1 float_power
+    floor floor_divide fmax fmin fmod frac frexp gather gcd ge gt heaviside histc histogram hstack hypot
+    index_add index_copy index_select inner inverse isin isneginf isposinf kron kthvalue lcm ldexp le lerp
+    lgamma log log10 log1p log2 log_softmax logaddexp logaddexp2 logcumsumexp logical_and logical_not logical_or
+    logical_xor logit logsumexp lt masked_select matmul matrix_power max maximum mean median min minimum mm mode
+    msort mul multinomial mv nan_to_num nanmean nanmedian nanquantile nansum narrow_copy ne neg nextafter
+    nonzero norm outer polygamma pow prod quantile rad2deg reciprocal remainder round rsqrt scatter scatter_add
+    scatter_reduce searchsorted sgn sigmoid sign signbit sin sinc sinh slice_scatter slogdet softmax sort sqrt
+    square stack std sub sum take take_along_dim tan tanh tensordot topk tril triu trunc var vdot vstack where
+    xlogy
+"""
+CREATORS = "arange empty eye full linspace logspace normal ones rand randint randn randperm zeros"
+
+
+def with_out(function: Callable, creates: bool = False) -> Callable:
+    """The function with one more keyword, ``out``: a tensor, or a tuple of them for several results.
+
+    ``creates``: where no dtype is given, that of ``out`` is meant.
+    """
 
     @functools.wraps(function)
     def call(*args: Any, out: Any = None, **named: Any) -> Any:
-        return function(*args, **named) if out is None else _into(out, function, args, named)
+        if out is None:
+            return function(*args, **named)
+        if creates:
+            named.setdefault("dtype", out.dtype)
+        return _into(out, function, args, named)
 
+    call.__module__ = "minitorch_bn"  # where pickle finds this one
     return call
 
 
-def _into(out: Any, function: Any, args: tuple, named: dict[str, Any]) -> Any:
-    """Writes the result into ``out``, which is resized where it has another shape."""
+def _into(out: Any, function: Callable, args: tuple, named: dict[str, Any]) -> Any:
+    """Writes the results into ``out``, which is resized where it has another shape."""
+    outs = tuple(out) if isinstance(out, (tuple, list)) else (out,)
     name = function.__name__
-    if not isinstance(out, Variable):
-        raise TypeError(f"{name}(): argument 'out' must be Tensor, not {type(out).__name__}")
-    given = [t for a in (out, *args) for t in (a if isinstance(a, (tuple, list)) else (a,)) if isinstance(t, Variable)]
-    if is_grad_enabled() and any(t._requires_grad for t in given):
+    for target in outs:
+        if not isinstance(target, Variable):
+            raise TypeError(f"{name}(): argument 'out' must be Tensor, not {type(target).__name__}")
+    if mode.grad and any(t.requires_grad for t in (*outs, *_tensors(args), *_tensors(named.values()))):
         raise RuntimeError(
             f"{name}(): functions with out=... arguments don't support automatic differentiation, but one of the "
             "arguments requires grad."
         )
-    result = function(*args, **named)
-    target: Any = out
-    if result.dtype.category > target.dtype.category:
+    with no_grad():
+        result = function(*args, **named)
+        results = result if isinstance(result, tuple) else (result,)
+        for target, value in zip(outs, results):
+            _check_dtype(target, value)
+        for target, value in zip(outs, results):
+            _write(target, value)
+    return type(result)(outs) if isinstance(result, tuple) else out
+
+
+def _tensors(values: Iterable) -> Iterator[Any]:
+    for value in values:
+        if isinstance(value, Variable):
+            yield value
+        elif isinstance(value, (tuple, list)):
+            yield from _tensors(value)
+
+
+def _check_dtype(out: Any, result: Any) -> None:
+    if result.dtype.category > out.dtype.category:
         raise RuntimeError(
-            f"result type {result.dtype.legacy_name} can't be cast to the desired output type "
-            f"{target.dtype.legacy_name}"
+            f"result type {result.dtype.legacy_name} can't be cast to the desired output type {out.dtype.legacy_name}"
         )
+
+
+def _write(out: Any, result: Any) -> None:
     if out._data.shape != result._data.shape:
         if out._data.size:
+            import warnings
+
             warnings.warn(
                 f"An output with one or more elements was resized since it had shape {list(out._data.shape)}, which "
                 f"does not match the required output shape {list(result._data.shape)}.",
-                stacklevel=3,
+                stacklevel=4,
             )
         out._data = np.empty(result._data.shape, out._data.dtype)
-    return target.copy_(result)
+    out.copy_(result)

@@ -29,10 +29,9 @@ def tensor_split(input: Any, indices_or_sections: Any, dim: int = 0) -> tuple:
     n, cuts = input._data.shape[d], indices_or_sections
     if isinstance(cuts, Variable):
         if cuts._data.dtype != np.int64:
-            name = cuts.dtype.legacy_name  # type: ignore[attr-defined]
+            name = cuts.dtype.legacy_name
             raise RuntimeError(
-                "tensor_split expected tensor_indices_or_sections to have dtype of long, but got "
-                f"{name}"
+                f"tensor_split expected tensor_indices_or_sections to have dtype of long, but got {name}"
             )
         cuts = cuts._data.tolist()
     if isinstance(cuts, int):
@@ -40,7 +39,7 @@ def tensor_split(input: Any, indices_or_sections: Any, dim: int = 0) -> tuple:
             raise RuntimeError(f"number of sections must be larger than 0, got {cuts}")
         small, larger = divmod(n, cuts)
         cuts = [i * small + min(i, larger) for i in range(1, cuts)]
-    bounds = [0, *(range(n + 1)[slice(c, None)].start for c in cuts), n]
+    bounds = [0, *(slice(c, None).indices(n)[0] for c in cuts), n]
     return tuple(input.narrow(d, start, max(stop - start, 0)) for start, stop in pairwise(bounds))
 
 
@@ -127,11 +126,9 @@ def rot90(input: Any, k: int = 1, dims: Any = (0, 1)) -> Any:
         raise RuntimeError(f"expected total rotation dims == 2, but got dims = {len(dims)}")
     if ndim < 2:
         raise RuntimeError(f"expected total dims >= 2, but got total dims = {ndim}")
-    if (dims[0] - dims[1]) % ndim == 0:
-        raise RuntimeError(
-            f"expected rotation dims to be different, but got dim0 = {dims[0]} and dim1 = {dims[1]}"
-        )
     first, second = (canonical_dim(d, ndim) for d in dims)
+    if first == second:
+        raise RuntimeError(f"expected rotation dims to be different, but got dim0 = {dims[0]} and dim1 = {dims[1]}")
     if k % 4 == 0:
         return input.clone()
     if k % 4 == 2:

@@ -32,9 +32,7 @@ def _require_floating(name: str, A: Any, dtype: DType | None) -> Any:
     return A if dtype is None else A.to(dtype)
 
 
-def vector_norm(
-    x: Any, ord: float = 2, dim: Any = None, keepdim: bool = False, *, dtype: DType | None = None
-) -> Any:
+def vector_norm(x: Any, ord: float = 2, dim: Any = None, keepdim: bool = False, *, dtype: DType | None = None) -> Any:
     """(sum |x|^ord)^(1/ord) over ``dim`` (None: everything); inf and -inf mean the largest and smallest |x|.
 
     >>> import minitorch_bn as torch
@@ -69,11 +67,14 @@ def matrix_norm(
     >>> torch.linalg.matrix_norm(torch.tensor([[1.0, -2.0], [3.0, 4.0]]), ord=1)
     tensor(6.)
     """
-    A = _require_floating("matrix_norm", A, dtype)
+    require_tensor("linalg_matrix_norm", A, "A")
     if A.ndim < 2:
         raise RuntimeError("linalg.matrix_norm: The input tensor A must have at least 2 dimensions.")
     if isinstance(dim, int) or len(dim) != 2:
         raise RuntimeError(f"linalg.matrix_norm: dim must be a 2-tuple. Got {dim}")
+    if (ord if isinstance(ord, str) else abs(ord)) not in ("fro", "nuc", 1, 2, float("inf")):
+        raise RuntimeError(f"linalg.matrix_norm: Order {ord} not supported.")
+    A = _require_floating("matrix_norm", A, dtype)
     row, column = (canonical_dim(d, A.ndim) for d in dim)
     if row == column:
         raise RuntimeError(f"linalg.matrix_norm: dims must be different. Got ({dim[0]}, {dim[1]})")
@@ -81,8 +82,6 @@ def matrix_norm(
         return A.norm(2, (row, column), keepdim)
     if ord in (2, -2, "nuc"):
         raise NotImplementedError(f"linalg.matrix_norm: order {ord} needs singular values, which are out of scope")
-    if isinstance(ord, str) or ord not in (1, -1, float("inf"), -float("inf")):
-        raise RuntimeError(f"linalg.matrix_norm: Order {ord} not supported.")
     summed, compared = (row, column) if abs(ord) == 1 else (column, row)
     sums = A.norm(1, summed, keepdim)
     place = compared if keepdim or compared < summed else compared - 1

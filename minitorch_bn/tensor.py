@@ -15,6 +15,7 @@ from minitorch_bn.autograd import engine, hooks, views
 from minitorch_bn.autograd.node import Operator
 from minitorch_bn.autograd.variable import Variable, set_tensor_class, wrap
 from minitorch_bn.device import CPU, check_device, device
+from minitorch_bn.layout import layout, strided
 from minitorch_bn.ops import (
     arithmetic,
     counting,
@@ -140,6 +141,22 @@ class Tensor(Variable):
     def is_contiguous(self) -> bool:
         """Whether memory is in row-major order."""
         return self._data.flags.c_contiguous
+
+    @property
+    def layout(self) -> layout:
+        """How the elements lie in memory: ``torch.strided``."""
+        return strided
+
+    def storage_offset(self) -> int:
+        """How many elements after the start of its memory the first element lies."""
+        start = self._data
+        while isinstance(start.base, np.ndarray):
+            start = start.base
+        return (self._data.ctypes.data - start.ctypes.data) // self._data.itemsize
+
+    def get_device(self) -> int:
+        """-1: the CPU."""
+        return -1
 
     def data_ptr(self) -> int:
         """The address of the first element."""
@@ -588,7 +605,7 @@ class Tensor(Variable):
         """self where the condition holds, else other."""
         return elementwise.where(condition, self, other)
 
-    def polygamma(self, n: int) -> Any:
+    def polygamma(self, n: builtin_int) -> Any:
         """The n-th derivative of digamma."""
         return special.polygamma(n, self)
 

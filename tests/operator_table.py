@@ -34,8 +34,11 @@ from minitorch_bn.ops import (
     pixel_shuffle,
     pooling,
     reduction,
+    scattering,
     shape,
     sorting,
+    special,
+    statistics,
 )
 
 if TYPE_CHECKING:
@@ -774,3 +777,109 @@ row(loss.BinaryCrossEntropy, F.binary_cross_entropy, lambda x, t: -(t * np.log(x
     probability(2, 3), probability(2, 3))
 row(loss.BinaryCrossEntropyWithLogits, F.binary_cross_entropy_with_logits, lambda x,
     t: -(t * np.log(sigmoid(x)) + (1 - t) * np.log(sigmoid(-x))).mean(), real(2, 3), probability(2, 3))
+
+row(sorting.Sort, lambda a: a.sort(0, descending=True), lambda a: tuple(p.T[::-1] for p in np_sort(a.T)),
+    distinct(3, 2))
+row(sorting.Sort, lambda a: a.sort(), lambda a: (a, np.array(0)), distinct(), result=same)
+row(sorting.Topk, lambda a: a.topk(2, 0), lambda a: tuple(p.T[:0:-1] for p in np_sort(a.T)), distinct(3, 2),
+    result=numbers)
+
+# -- statistics ----------------------------------------------------------------------------------------------------
+
+row(statistics.Nansum, lambda a: torch.log(a).nansum(), lambda a: np.nansum(np.log(np.where(a > 0, a, np.nan))),
+    nonzero(2, 3))
+row(statistics.Nansum, lambda a: a.nansum(1, keepdim=True), lambda a: a.sum(1, keepdims=True), real(2, 3))
+row(statistics.Aminmax, torch.aminmax, lambda a: (a.min(), a.max()), distinct(2, 3), result=same)
+row(statistics.Aminmax, lambda a: a.aminmax(dim=1), lambda a: (a.min(1), a.max(1)), distinct(2, 3), result=same)
+row(reduction.LogCumSumExp, lambda a: a.logcumsumexp(1), lambda a: np.log(np.exp(a).cumsum(1)), real(2, 4))
+row(reduction.LogCumSumExp, lambda a: a.logcumsumexp(0), lambda a: a, real())
+
+# -- special -------------------------------------------------------------------------------------------------------
+
+
+def np_polygamma(n):
+    """By its definition as a series; the tail beyond m terms is integrated."""
+
+    def polygamma(x, m=40000):
+        k = x[..., None] + np.arange(m)
+        tail = (x + m - 0.5) ** -n / n
+        return (-1) ** (n + 1) * math.factorial(n) * ((k ** -(n + 1.0)).sum(-1) + tail)
+
+    return polygamma
+
+
+def np_digamma(x, m=40000):
+    k = np.arange(m)
+    series = (1 / (k + 1) - 1 / (k + x[..., None])).sum(-1) + np.log((m + x - 0.5) / (m + 0.5))
+    return series - 0.57721566490153286
+
+
+lgamma = np.vectorize(math.lgamma, otypes=[float])
+row(special.Erfc, torch.erfc, np.vectorize(math.erfc, otypes=[float]), real, result=to_float)
+row(special.Erfinv, lambda a: torch.erfinv(torch.erf(a)), lambda a: a, unit, result=to_float)
+row(special.Lgamma, torch.lgamma, lgamma, positive, result=to_float)
+row(special.Digamma, torch.digamma, np_digamma, positive(2, 3), result=to_float)
+row(special.Polygamma, lambda a: torch.polygamma(1, a), np_polygamma(1), positive(2, 3), result=to_float)
+row(special.Polygamma, lambda a: torch.polygamma(2, a), np_polygamma(2), positive(2, 3), result=to_float)
+row(special.Sinc, torch.sinc, np.sinc, nonzero, result=to_float)
+row(special.Deg2Rad, torch.deg2rad, np.deg2rad, real, result=to_float)
+row(special.Rad2Deg, torch.rad2deg, np.rad2deg, real, result=to_float)
+row(special.Sgn, torch.sgn, np.sign, nonzero, result=same)
+row(special.Copysign, torch.copysign, np.copysign, nonzero, nonzero, result=to_float)
+row(special.CopysignScalar, lambda a: a.copysign(-1), lambda a: -np.abs(a), nonzero, result=to_float)
+row(special.Heaviside, torch.heaviside, np.heaviside, nonzero, real, result=same, orders=0)
+row(special.Nextafter, torch.nextafter, lambda a, b: a, nonzero, real)
+row(special.LogAddExp2, torch.logaddexp2, np.logaddexp2, real, real)
+row(special.Ldexp, torch.ldexp, lambda a, b: a * 2**b, real, real, result=to_float)
+row(special.Frexp, torch.frexp, np.frexp, thirds)
+row(special.ClampMin, lambda a: a.clamp_min(0), lambda a: np.maximum(a, 0), nonzero, result=numbers)
+row(special.ClampMax, lambda a: a.clamp_max(0), lambda a: np.minimum(a, 0), nonzero, result=numbers)
+row(special.ClampMinTensor, torch.clamp_min, np.maximum, real, real, result=same)
+row(special.ClampMaxTensor, torch.clamp_max, np.minimum, real, real, result=same)
+
+# -- scattering ----------------------------------------------------------------------------------------------------
+
+
+def np_windows_1d(a):
+    """Windows of 2, one apart, along dimension 1."""
+    return sliding_window_view(a, 2, 1)
+
+
+row(scattering.IndexAdd, lambda a, i, s: a.index_add(1, i, s, alpha=2),
+    np_written(lambda a, i, s: np.add.at(a, (slice(None), i), 2 * s)), real(2, 3), below(3)(4), real(2, 4),
+    result=numbers)
+row(scattering.IndexAdd, lambda a, i, s: a.index_add(0, i, s), lambda a, i, s: a + s, real(), below(1)(), real(),
+    result=same)
+row(scattering.IndexCopy, lambda a, s: a.index_copy(0, torch.tensor([2, 0]), s),
+    np_written(lambda a, s: a.__setitem__([2, 0], s)), real(3, 2), real(2, 2), result=same)
+row(scattering.IndexFill, lambda a, i: a.index_fill(1, i, 2),
+    np_written(lambda a, i: a.__setitem__((slice(None), i), 2)), real(2, 3), below(3)(2), result=numbers)
+row(scattering.IndexFillTensor, lambda a, i, v: a.index_fill(0, i, v), np_written(lambda a, i, v: a.__setitem__(i, v)),
+    real(3, 2), below(3)(4), real(), result=same)
+row(scattering.Take, torch.take, lambda a, i: a.reshape(-1)[i], real(2, 3), below(6)(2, 4), result=same)
+row(scattering.Put, lambda a, s: a.put(torch.tensor([4, 0]), s), np_written(lambda a, s: np.put(a, [4, 0], s)),
+    real(2, 3), real(2), result=same)
+row(scattering.Put, lambda a, i, s: a.put(i, s, accumulate=True),
+    np_written(lambda a, i, s: np.add.at(a.reshape(-1), i, s)), real(2, 3), below(6)(4), real(4), result=same)
+row(scattering.MaskedScatter, torch.masked_scatter, np_written(lambda a, m, s: a.__setitem__(m, s[: m.sum()])),
+    real(2, 3), mask(2, 3), real(6), result=same)
+row(scattering.Unfold, lambda a: a.unfold(1, 2, 1), np_windows_1d, real(2, 4), result=same)
+row(scattering.Unfold, lambda a: a.unfold(0, 1, 1), lambda a: a.reshape(1), real(), result=same)
+row(scattering.Fold, lambda g: scattering.Fold.apply(g, (2, 4), 1, 2, 1), adjoint(np_windows_1d, (2, 4)), real(2, 3, 2))
+row(scattering.ScatterReduce, lambda a, s: a.scatter_reduce(0, torch.tensor([1, 0, 1]), s, "prod"),
+    lambda a, s: np.array([a[0] * s[1], a[1] * s[0] * s[2]]), nonzero(2), nonzero(3), result=same)
+row(scattering.ScatterReduce, lambda a, s: a.scatter_reduce(0, torch.tensor([1, 0, 1]), s, "amax"),
+    lambda a, s: np.array([max(a[0], s[1]), max(a[1], s[0], s[2])]), real(2), real(3), result=same)
+row(scattering.ScatterReduce, lambda a, s: a.scatter_reduce(0, torch.tensor([1, 1]), s, "amin", include_self=False),
+    lambda a, s: np.array([a[0], min(s[0], s[1])]), real(2), real(3), result=same)
+
+# -- matrix, once more ---------------------------------------------------------------------------------------------
+
+row(matrix.DiagEmbed, torch.diagflat, np.diagflat, real(2, 2), result=same)
+row(matrix.DiagEmbed, lambda a: a.diag_embed(1, 0, 2), lambda a: np.stack([np.diag(r, 1) for r in a], 1), real(2, 3))
+row(matrix.Cross, lambda a, b: torch.cross(a, b, dim=0), lambda a, b: np.cross(a, b, axis=0), real(3, 2), real(3, 1))
+row(matrix.Addmv, lambda c, a, b: c.addmv(a, b, beta=2, alpha=3), lambda c, a, b: 2 * c + 3 * a @ b, real(2),
+    real(2, 3), real(3))
+row(matrix.Solve, torch.linalg.solve, np.linalg.solve, regular(3, 3), real(2, 3, 2), result=no_halves)
+row(matrix.Det, lambda a: torch.linalg.det(a * torch.tensor([[0], [1], [1]])), lambda a: np.zeros(()), real(3, 3),
+    result=no_halves)

@@ -23,6 +23,7 @@ FLOORS = {
     "device": 0,
     "_tensor_str": 0,
     "_settings": 0,
+    "layout": 0,
     "version": 0,
     "return_types": 0,
     # 1: the engine, which knows nothing of arithmetic
@@ -38,6 +39,7 @@ FLOORS = {
     "linalg": 3,
     "_dlpack": 3,
     "_legacy": 3,
+    "_out": 3,
     # 4: what is built on Tensors
     "autograd.functional": 4,
     "autograd.gradcheck": 4,

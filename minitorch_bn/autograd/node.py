@@ -255,12 +255,21 @@ def gradient_edge(tensor: Variable) -> tuple[Node, int]:
     node = tensor._node
     if node is not None:
         return node, tensor._output_nr
-    reference = tensor._accumulator
+    return _accumulator_of(tensor), 0
+
+
+def _accumulator_of(leaf: Variable) -> Node:
+    """The one node that adds to a leaf's gradient: as long as any graph holds it, all of them share it."""
+    reference = leaf._accumulator
     node = reference() if reference is not None else None
     if node is None:
-        node = AccumulateGrad(tensor)
-        tensor._accumulator = weakref.ref(node)
-    return node, 0
+        with AccumulateGrad._lock:  # two threads may come here at once
+            reference = leaf._accumulator
+            node = reference() if reference is not None else None
+            if node is None:
+                node = AccumulateGrad(leaf)
+                leaf._accumulator = weakref.ref(node)
+    return node
 
 
 class _NoEdges(dict):

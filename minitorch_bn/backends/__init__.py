@@ -1,7 +1,7 @@
 """``torch.backends``: the libraries that PyTorch may be built with, none of which is used here.
 
-Each answers ``is_available()`` with False; the switches that programs set (``cudnn.deterministic``, ``cudnn.benchmark``,
-``cuda.matmul.allow_tf32``) can be set, and change nothing: results are always the same for the same seed.
+Each answers ``is_available()`` with False. The switches that programs set (``cudnn.deterministic``,
+``cudnn.benchmark``, ``cuda.matmul.allow_tf32``) can be set, and change nothing: the same seed gives the same results.
 
 >>> import minitorch_bn as torch
 >>> torch.backends.cudnn.deterministic = True

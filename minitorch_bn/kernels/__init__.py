@@ -8,5 +8,6 @@ from __future__ import annotations
 from minitorch_bn.kernels.selection import Family, in_use, use
 
 norm = Family("norm")
+pool = Family("pool")
 
-__all__ = ["in_use", "use", "norm"]
+__all__ = ["in_use", "use", "norm", "pool"]

@@ -1,11 +1,12 @@
 """Batch normalisation as compiled loops: the functions of ``norm_numpy``, the same to the last digits of float32.
 
-A channel is read from memory once; every further pass over it finds it in the cache. All arithmetic is float64. What
-is summed was first shifted by the channel's first value: the deviations of a constant channel are exactly 0 then.
+All arithmetic is float64. What is summed was first shifted by the channel's first value: sums of squares lose no digits
+then at any offset, and the deviations of a constant channel are exactly 0.
 
 Two layouts in memory are looped over, and nothing is copied to get there. Runs, (N, C, L): the values of a channel lie
-in N runs. Rows, (M, C): the channels of a sample lie side by side, and blocks of so many channels that they stay in the
-cache are visited row by row. Other layouts are copied, and 16-bit floats become float32.
+in N runs; so many channels at a time as stay in the cache are read once from memory, and all passes over them follow.
+Rows, (M, C): the channels of a sample lie side by side; every pass goes through the rows in order, in blocks, each with
+sums of its own. Other layouts are copied, and 16-bit floats become float32.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import numpy as np
 
 from minitorch_bn.kernels import norm_numpy as reference
 from minitorch_bn.kernels._compiled import Loops
+from minitorch_bn.kernels.threads import ALONE
 
 CACHED = 1 << 17  # elements that stay in a second-level cache
 
@@ -24,9 +26,16 @@ def batch_norm(x, weight, bias, mask, eps):
         return reference.batch_norm(x, weight, bias, mask, eps)
     rows, channels = _lies_in_rows(x), x.shape[1]
     v = _arranged(x, x.dtype, rows)
+    weight, bias = _numbers(weight, channels, 1.0), _numbers(bias, channels, 0.0)
     y, mean, var = np.empty(v.shape, v.dtype), np.empty(channels), np.empty(channels)
-    loops = _forward_rows if rows else _forward_runs
-    loops(channels, v.size, v, _numbers(weight, channels, 1.0), _numbers(bias, channels, 0.0), eps, y, mean, var)
+    if rows:
+        first, total, squares = v[0].astype(np.float64), *_sums(v)
+        centre, scale = np.empty(channels), np.empty(channels)
+        _add_deviations(len(total), v.size, v, first, total, squares)
+        _statistics(channels, 0, len(v), first, total, squares, weight, eps, mean, var, centre, scale)
+        _normalize_rows(len(v), v.size, v, first, centre, scale, bias, y)
+    else:
+        _forward_runs(channels, v.size, v, weight, bias, eps, y, mean, var)
     return _restored(y, x, rows), mean, var
 
 
@@ -36,9 +45,16 @@ def batch_norm_backward(g, x, weight, mask, mean, var, eps):
         return reference.batch_norm_backward(g, x, weight, mask, mean, var, eps)
     rows, channels = _lies_in_rows(x), x.shape[1]
     u, v = _arranged(g, x.dtype, rows), _arranged(x, x.dtype, rows)
+    weight = _numbers(weight, channels, 1.0)
     gx, gw, gb = np.empty(v.shape, v.dtype), np.empty(channels), np.empty(channels)
-    loops = _backward_rows if rows else _backward_runs
-    loops(channels, v.size, u, v, _numbers(weight, channels, 1.0), mean, var, eps, gx, gw, gb)
+    if rows:
+        total, product = _sums(v)
+        scale, average, slope = np.empty(channels), np.empty(channels), np.empty(channels)
+        _add_products(len(total), v.size, u, v, mean, total, product)
+        _slopes(channels, 0, len(v), total, product, weight, var, eps, gw, gb, scale, average, slope)
+        _backward_rows(len(v), v.size, u, v, mean, scale, average, slope, gx)
+    else:
+        _backward_runs(channels, v.size, u, v, weight, mean, var, eps, gx, gw, gb)
     return _restored(gx, x, rows), gw, gb
 
 
@@ -47,9 +63,12 @@ def normalize(x, weight, bias, mean, var, eps):
     rows, channels = _lies_in_rows(x), x.shape[1]
     v = _arranged(x, x.dtype, rows)
     y = np.empty(v.shape, v.dtype)
+    mean, bias = _numbers(mean, channels, 0.0), _numbers(bias, channels, 0.0)
     scale = _numbers(weight, channels, 1.0) / np.sqrt(var + np.float64(eps))
-    loops = _normalize_rows if rows else _normalize_runs
-    loops(len(v), v.size, v, _numbers(mean, channels, 0.0), scale, _numbers(bias, channels, 0.0), y)
+    if rows:
+        _normalize_rows(len(v), v.size, v, mean, np.zeros(channels), scale, bias, y)
+    else:
+        _normalize_runs(len(v), v.size, v, mean, scale, bias, y)
     return _restored(y, x, rows)
 
 
@@ -110,12 +129,13 @@ def _forward_runs(x, weight, bias, eps, y, mean, var, start, stop):
                 squares[k] += sum2
         centre = total / count
         mean[c:end], var[c:end] = first + centre, np.maximum(squares - total * centre, 0.0) / count
+        scale = weight[c:end] / np.sqrt(var[c:end] + eps)
         for n in range(samples):
             for k in range(end - c):
                 run, out, origin, middle = x[n, c + k], y[n, c + k], first[k], centre[k]
-                scale, shift = weight[c + k] / np.sqrt(var[c + k] + eps), bias[c + k]
+                factor, shift = scale[k], bias[c + k]
                 for i in range(length):
-                    out[i] = ((run[i] - origin) - middle) * scale + shift
+                    out[i] = ((run[i] - origin) - middle) * factor + shift
 
 
 @Loops
@@ -140,9 +160,9 @@ def _backward_runs(g, x, weight, mean, var, eps, gx, gw, gb, start, stop):
         for n in range(samples):
             for k in range(end - c):
                 run, up, out, centre = x[n, c + k], g[n, c + k], gx[n, c + k], mean[c + k]
-                a, b, scale = average[k], slope[k], weight[c + k] * r[k]
+                a, b, factor = average[k], slope[k], weight[c + k] * r[k]
                 for i in range(length):
-                    out[i] = ((up[i] - a) - (run[i] - centre) * b) * scale
+                    out[i] = ((up[i] - a) - (run[i] - centre) * b) * factor
 
 
 @Loops
@@ -156,61 +176,90 @@ def _normalize_runs(x, mean, scale, bias, y, start, stop):
 
 
 # -- channels side by side: (M, C) -----------------------------------------------------------------------------------
-# A slice of a row is vectorised better than an index c0 + k, which might wrap around.
+# Four rows at a time, for a sum that lies in memory is slow to add to.
+
+
+def _sums(v: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Two sums for each channel and block of rows; how many blocks depends on nothing but the shape."""
+    shape = (1 if v.size <= ALONE else min(16, -(-len(v) // 4)), v.shape[1])
+    return np.zeros(shape), np.zeros(shape)
 
 
 @Loops
-def _forward_rows(x, weight, bias, eps, y, mean, var, start, stop):
-    count = len(x)
-    for c in range(start, stop, 128):
-        end = min(c + 128, stop)
-        width = end - c
-        first = x[0, c:end].astype(np.float64)
-        total, squares = np.zeros(width), np.zeros(width)
-        for n in range(count):
-            row = x[n, c:end]
-            for k in range(width):
-                total[k] += row[k] - first[k]
-        centre = total / count
-        for n in range(count):
-            row = x[n, c:end]
-            for k in range(width):
-                deviation = (row[k] - first[k]) - centre[k]
-                squares[k] += deviation * deviation
-        mean[c:end], var[c:end] = first + centre, squares / count
-        scale = weight[c:end] / np.sqrt(var[c:end] + eps)
-        shift = bias[c:end]
-        for n in range(count):
-            row, out = x[n, c:end], y[n, c:end]
-            for k in range(width):
-                out[k] = ((row[k] - first[k]) - centre[k]) * scale[k] + shift[k]
+def _add_deviations(x, first, total, squares, start, stop):
+    blocks, width = total.shape
+    for block in range(start, stop):
+        sum1, sum2 = total[block], squares[block]
+        n, end = len(x) * block // blocks, len(x) * (block + 1) // blocks
+        while n + 4 <= end:
+            row1, row2, row3, row4 = x[n], x[n + 1], x[n + 2], x[n + 3]
+            for c in range(width):
+                d1, d2, d3, d4 = row1[c] - first[c], row2[c] - first[c], row3[c] - first[c], row4[c] - first[c]
+                sum1[c] += (d1 + d2) + (d3 + d4)
+                sum2[c] += (d1 * d1 + d2 * d2) + (d3 * d3 + d4 * d4)
+            n += 4
+        while n < end:
+            row = x[n]
+            for c in range(width):
+                d = row[c] - first[c]
+                sum1[c] += d
+                sum2[c] += d * d
+            n += 1
 
 
 @Loops
-def _backward_rows(g, x, weight, mean, var, eps, gx, gw, gb, start, stop):
-    count = len(x)
-    for c in range(start, stop, 128):
-        end = min(c + 128, stop)
-        width = end - c
-        centre, r = mean[c:end], 1.0 / np.sqrt(var[c:end] + eps)
-        total, product = np.zeros(width), np.zeros(width)
-        for n in range(count):
-            row, up = x[n, c:end], g[n, c:end]
-            for k in range(width):
-                total[k] += up[k]
-                product[k] += up[k] * (row[k] - centre[k])
-        gw[c:end], gb[c:end] = product * r, total
-        average, slope = total / count, product * r * r / count
-        scale = weight[c:end] * r
-        for n in range(count):
-            row, up, out = x[n, c:end], g[n, c:end], gx[n, c:end]
-            for k in range(width):
-                out[k] = ((up[k] - average[k]) - (row[k] - centre[k]) * slope[k]) * scale[k]
+def _statistics(count, first, total, squares, weight, eps, mean, var, centre, scale, start, stop):
+    for c in range(start, stop):
+        sum1, sum2 = total[:, c].sum(), squares[:, c].sum()
+        centre[c] = sum1 / count
+        mean[c] = first[c] + centre[c]
+        var[c] = np.maximum(sum2 - sum1 * centre[c], 0.0) / count
+        scale[c] = weight[c] / np.sqrt(var[c] + eps)
 
 
 @Loops
-def _normalize_rows(x, mean, scale, bias, y, start, stop):
+def _normalize_rows(x, first, centre, scale, bias, y, start, stop):
     for n in range(start, stop):
         row, out = x[n], y[n]
         for c in range(len(row)):
-            out[c] = (row[c] - mean[c]) * scale[c] + bias[c]
+            out[c] = ((row[c] - first[c]) - centre[c]) * scale[c] + bias[c]
+
+
+@Loops
+def _add_products(g, x, mean, total, product, start, stop):
+    blocks, width = total.shape
+    for block in range(start, stop):
+        sum1, sum2 = total[block], product[block]
+        n, end = len(x) * block // blocks, len(x) * (block + 1) // blocks
+        while n + 4 <= end:
+            row1, row2, row3, row4 = x[n], x[n + 1], x[n + 2], x[n + 3]
+            up1, up2, up3, up4 = g[n], g[n + 1], g[n + 2], g[n + 3]
+            for c in range(width):
+                u1, u2, u3, u4 = np.float64(up1[c]), np.float64(up2[c]), np.float64(up3[c]), np.float64(up4[c])
+                m = mean[c]
+                sum1[c] += (u1 + u2) + (u3 + u4)
+                sum2[c] += (u1 * (row1[c] - m) + u2 * (row2[c] - m)) + (u3 * (row3[c] - m) + u4 * (row4[c] - m))
+            n += 4
+        while n < end:
+            row, up = x[n], g[n]
+            for c in range(width):
+                sum1[c] += up[c]
+                sum2[c] += up[c] * (row[c] - mean[c])
+            n += 1
+
+
+@Loops
+def _slopes(count, total, product, weight, var, eps, gw, gb, scale, average, slope, start, stop):
+    for c in range(start, stop):
+        r = 1.0 / np.sqrt(var[c] + eps)
+        gb[c], gw[c] = total[:, c].sum(), product[:, c].sum() * r
+        scale[c] = weight[c] * r
+        average[c], slope[c] = gb[c] / count, gw[c] * r / count
+
+
+@Loops
+def _backward_rows(g, x, mean, scale, average, slope, gx, start, stop):
+    for n in range(start, stop):
+        row, up, out = x[n], g[n], gx[n]
+        for c in range(len(row)):
+            out[c] = ((up[c] - average[c]) - (row[c] - mean[c]) * slope[c]) * scale[c]

@@ -1,6 +1,6 @@
 """Neural networks: modules, their parameters, functional forms and initialization."""
 
-from minitorch_bn.nn import functional, init, modules, parameter
+from minitorch_bn.nn import functional, init, modules, parameter, utils
 from minitorch_bn.nn.modules.activation import (
     CELU,
     ELU,
@@ -117,6 +117,7 @@ __all__ = [
     "init",
     "modules",
     "parameter",
+    "utils",
     # what modules are made of
     "Buffer",
     "Module",

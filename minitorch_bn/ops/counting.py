@@ -71,13 +71,13 @@ def histc(input: Any, bins: int = 100, min: float = 0, max: float = 0) -> Any:
     """
     require_tensor("histc", input)
     a = input._data.reshape(-1)
-    if a.dtype.kind in "iub":
-        raise not_implemented("histogram_cpu", input.dtype)
     if bins <= 0:
         raise RuntimeError(f"torch.histogram(): bins must be > 0, but got {bins} for dimension 0")
     low, high = _finite_range("torch.histc:", a, min, max)
     if low > high:
         raise RuntimeError("torch.histc: max must be larger than min")
+    if a.dtype.kind in "iub":
+        raise not_implemented("histogram_cpu", input.dtype)
     if low == high:
         low, high = low - 1, high + 1
     kind = a.dtype.type
@@ -108,7 +108,8 @@ def histogram(input: Any, bins: Any, *, range: Any = None, weight: Any = None, d
     else:
         if bins <= 0:
             raise RuntimeError(f"torch.histogram(): bins must be > 0, but got {bins} for dimension 0")
-        edges = linspace(*_edges_range(a, range), bins + 1, a.dtype)
+        low, high = _edges_range(a, range)
+        edges = linspace(low, high, bins + 1, a.dtype)
     hist = _count(a, edges, w) if edges.size > 1 else np.zeros(0, a.dtype)
     if density:
         hist = hist / (hist.sum() * np.diff(edges))
@@ -217,7 +218,7 @@ def _checked_sorter(sequence: Any, sorter: Any) -> np.ndarray:
 def _search(bounds: np.ndarray, a: np.ndarray, side: Any, kind: type) -> np.ndarray:
     if bounds.ndim == 1:
         return np.asarray(np.searchsorted(bounds, a, side)).astype(kind)
-    out = np.empty(a.shape, kind)
+    out: Any = np.empty(a.shape, kind)
     for row in np.ndindex(a.shape[:-1]):
         out[row] = np.searchsorted(bounds[row], a[row], side)
     return out

@@ -37,7 +37,7 @@ def einsum(*args: Any) -> Any:
         equation, operands = _equation(args)
     else:
         equation = args[0]
-        operands = args[1] if len(args) == 2 and isinstance(args[1], (list, tuple)) else args[1:]
+        operands = list(args[1] if len(args) == 2 and isinstance(args[1], (list, tuple)) else args[1:])
     for i, operand in enumerate(operands):
         if not isinstance(operand, Variable):
             raise TypeError(f"expected Tensor as element {i} in argument 1, but got {type_name(operand)}")
@@ -50,7 +50,7 @@ def einsum(*args: Any) -> Any:
         later = {label for _, rest in prepared[i + 1 :] for label in rest} | set(output)
         result, mine = _product(result, mine, operand, theirs, later)
     result, mine = _summed(result, mine, set(output))
-    return _arranged(result, mine, output)
+    return result if mine == output and result is not operands[0] else _arranged(result, mine, output)
 
 
 def _equation(args: tuple) -> tuple[str, list]:
@@ -195,8 +195,9 @@ def _product(a: Any, in_a: list, b: Any, in_b: list, later: set) -> tuple[Any, l
         raise RuntimeError(f"expected scalar type {a.dtype.legacy_name} but found {b.dtype.legacy_name}")
     if a._data.dtype.kind == "b":
         raise not_implemented("bmm", a.dtype)
-    n, m = len(both), len(both) + len(rows)
-    batch, tall, inner, wide = a._data.shape[:n], a._data.shape[n:m], a._data.shape[m:], b._data.shape[n + len(summed) :]
+    n, m, k = len(both), len(both) + len(rows), len(both) + len(summed)
+    batch, tall, inner = a._data.shape[:n], a._data.shape[n:m], a._data.shape[m:]
+    wide = b._data.shape[k:]
     # (both, rows, summed) x (both, summed, columns) -> (both, rows, columns), as a batch of matrices
     left = a.reshape(prod(batch), prod(tall), prod(inner))
     right = b.reshape(prod(batch), prod(inner), prod(wide))
@@ -214,7 +215,7 @@ def tensordot(a: Any, b: Any, dims: Any = 2) -> Any:
     require_tensor("tensordot", b, "b", 2)
     m, n = a._data.ndim, b._data.ndim
     if isinstance(dims, Variable):
-        dims = dims.tolist()  # type: ignore[attr-defined]
+        dims = dims.tolist()
     if isinstance(dims, int):
         if dims < 0:
             raise RuntimeError(f"tensordot expects dims >= 0, but got dims={dims}")

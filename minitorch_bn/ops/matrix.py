@@ -225,10 +225,10 @@ def trace(input: Any) -> Any:
     tensor(3.)
     """
     require_tensor("trace", input)
-    if input._data.ndim != 2:
-        raise RuntimeError(f"trace: expected a matrix, but got tensor with dim {input._data.ndim}")
     if input._data.dtype.kind == "b":
         raise not_implemented("trace", input.dtype)
+    if input._data.ndim != 2:
+        raise RuntimeError(f"trace: expected a matrix, but got tensor with dim {input._data.ndim}")
     return Trace.apply(input.long() if input.dtype.category == 1 else input)
 
 
@@ -300,7 +300,10 @@ def linalg_cross(input: Any, other: Any, *, dim: int = -1) -> Any:
     sizes = (input._data.shape[d], other._data.shape[d]) if input._data.ndim else (1, 1)
     if sizes != (3, 3):
         raise RuntimeError(f"linalg.cross: inputs dimension {dim} must have length 3. Got {sizes[0]} and {sizes[1]}")
-    return Cross.apply(*operands(input, other), d)
+    a, b = operands(input, other)
+    if a._data.dtype.kind == "b":
+        raise not_implemented("cross", a.dtype)
+    return Cross.apply(a, b, d)
 
 
 def vdot(input: Any, other: Any) -> Any:

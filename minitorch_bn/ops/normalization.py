@@ -33,7 +33,7 @@ import numpy as np
 
 from minitorch_bn import dtypes
 from minitorch_bn.autograd.node import Operator
-from minitorch_bn.kernels import norm_numpy as kernels
+from minitorch_bn.kernels import norm as kernels
 from minitorch_bn.ops import _normalization_checks as checks
 from minitorch_bn.ops._common import accumulator
 from minitorch_bn.ops.batch_norm import BatchNorm, BatchNormBackward, FixedBatchNorm, Statistics, fold

@@ -15,7 +15,7 @@ from __future__ import annotations
 from typing import Any
 
 from minitorch_bn.autograd.node import Operator
-from minitorch_bn.kernels import pool_numpy as kernels
+from minitorch_bn.kernels import pool as kernels
 from minitorch_bn.ops import _pooling_checks as checks
 
 

@@ -35,7 +35,8 @@ class IndexAdd(Operator):
         out = a.copy()
         if alpha != 1:
             source = source * source.dtype.type(alpha)
-        np.add.at(*_lines(out, dim, index), np.atleast_1d(source))
+        view, places = _lines(out, dim, index)
+        np.add.at(view, places, np.atleast_1d(source))
         return out
 
     def backward(ctx, g):
@@ -311,9 +312,9 @@ def index_add_arguments(input: Any, dim: int, index: Any, source: Any, alpha: An
 
 
 def _check_bounds(i: np.ndarray, low: int, size: int, dim: int, error: type[Exception], prefix: str = "") -> None:
-    if i.size and not (low <= i.min() and i.max() < size):
-        worst = i.min() if i.min() < low else i.max()
-        raise error(f"{prefix}index {worst} is out of bounds for dimension {dim} with size {size}")
+    beyond = (i < low) | (i >= size)
+    if beyond.any():
+        raise error(f"{prefix}index {i[beyond][0]} is out of bounds for dimension {dim} with size {size}")
 
 
 def index_copy(input: Any, dim: int, index: Any, source: Any) -> Any:
@@ -399,9 +400,9 @@ def take(input: Any, index: Any) -> Any:
 
 
 def _check_flat(i: np.ndarray, n: int) -> None:
-    if i.size and not (-n <= i.min() and i.max() < n):
-        worst = i.max() if i.max() >= n else i.min()
-        raise IndexError(f"out of range: tried to access index {worst} on a tensor of {n} elements.")
+    beyond = (i < -n) | (i >= n)
+    if beyond.any():
+        raise IndexError(f"out of range: tried to access index {i[beyond][0]} on a tensor of {n} elements.")
 
 
 def put(input: Any, index: Any, source: Any, accumulate: bool = False) -> Any:

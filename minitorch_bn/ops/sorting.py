@@ -287,7 +287,8 @@ def kthvalue(input: Any, k: int, dim: int = -1, keepdim: bool = False) -> Any:
     _check_not_empty("kthvalue", input, d)
     if not 1 <= k <= (input._data.shape[d] if input._data.ndim else 1):
         raise RuntimeError(f"kthvalue(): selected number k out of range for dimension {d}")
-    _check_no_bool("kthvalue_cpu", input)
+    if input._data.ndim:
+        _check_no_bool("kthvalue_cpu", input)
     return return_types.kthvalue(Kthvalue.apply(input, lambda a, dim: _at(a, dim, slice(k - 1, k)), d, keepdim))
 
 
@@ -303,8 +304,7 @@ def median(input: Any, dim: int | None = None, keepdim: bool = False) -> Any:
     if dim is None:
         _check_no_bool("median_cpu", input)
         return Median.apply(input, lambda a: 0 if a.size and np.isnan(a[-1]) else a.size)
-    _check_no_bool("median_out", input)
-    return return_types.median(_median_along(MedianDim, "median", input, dim, keepdim, skip_nan=False))
+    return return_types.median(_median_along(MedianDim, input, dim, keepdim, skip_nan=False))
 
 
 @numpy_names
@@ -314,13 +314,13 @@ def nanmedian(input: Any, dim: int | None = None, keepdim: bool = False) -> Any:
     if dim is None:
         _check_no_bool("median_cpu", input)
         return Nanmedian.apply(input, lambda a: a.size - int(np.isnan(a).sum()))
-    _check_no_bool("median_out", input)
-    return return_types.nanmedian(_median_along(NanmedianDim, "nanmedian", input, dim, keepdim, skip_nan=True))
+    return return_types.nanmedian(_median_along(NanmedianDim, input, dim, keepdim, skip_nan=True))
 
 
-def _median_along(operator: type[Sort], name: str, input: Any, dim: int, keepdim: bool, skip_nan: bool) -> Any:
+def _median_along(operator: type[Sort], input: Any, dim: int, keepdim: bool, skip_nan: bool) -> Any:
     d = canonical_dim(dim, input._data.ndim)
     _check_not_empty("median", input, d)
+    _check_no_bool("median_out", input)
     return operator.apply(input, lambda a, dim: _middle(a, dim, skip_nan), d, keepdim)
 
 

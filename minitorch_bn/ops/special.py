@@ -12,6 +12,7 @@ from minitorch_bn.autograd.node import Operator
 from minitorch_bn.autograd.variable import Variable, wrap
 from minitorch_bn.kernels import gamma
 from minitorch_bn.ops._common import (
+    constant,
     float_operands,
     floating,
     invalid_arguments,
@@ -163,7 +164,7 @@ class Heaviside(Operator, name="NotImplemented"):
 
 
 class Nextafter(Operator):
-    """the next number after a on the way to b;  da = g and db = 0, but where a = b the other way round"""
+    """the next number after a on the way to b;  da = g, 0 where a = b,  db = 0"""
 
     def forward(ctx, a, b):
         ctx.save_for_backward(a == b)
@@ -171,7 +172,7 @@ class Nextafter(Operator):
 
     def backward(ctx, g):
         (same,) = ctx.saved_tensors
-        return g.masked_fill(same, 0), g.masked_fill(~same, 0)
+        return g.masked_fill(same, 0), g.new_zeros(g.shape) if ctx.needs_input_grad[1] else None
 
 
 class LogAddExp2(Operator, name="Logaddexp2Backward0"):
@@ -217,12 +218,12 @@ class ClampMin(Operator):
     """max(a, low);  da = g where a >= low"""
 
     def forward(ctx, a, low):
-        ctx.save_for_backward(a < low)
+        ctx.save_for_backward(a >= low, a < low)
         return np.maximum(a, low)
 
     def backward(ctx, g):
-        (beyond,) = ctx.saved_tensors
-        return g.masked_fill(beyond, 0), g.masked_fill(~beyond, 0) if ctx.needs_input_grad[1] else None
+        inside, beyond = ctx.saved_tensors
+        return g.masked_fill(~inside, 0), g.masked_fill(~beyond, 0) if ctx.needs_input_grad[1] else None
 
 
 class ClampMinTensor(ClampMin, name="ClampMinBackward1"):
@@ -237,7 +238,7 @@ class ClampMax(ClampMin):
     __slots__ = ()
 
     def forward(ctx, a, high):
-        ctx.save_for_backward(a > high)
+        ctx.save_for_backward(a <= high, a > high)
         return np.minimum(a, high)
 
 
@@ -292,8 +293,10 @@ def copysign(input: Any, other: Any) -> Any:
     """
     if not isinstance(input, Variable) or not (isinstance(other, Variable) or is_number(other)):
         raise invalid_arguments("copysign", input, other, expected="(Tensor input, Tensor or Number other)")
-    operator = CopysignScalar if is_number(other) else Copysign
-    return operator.apply(*float_operands(input, other, "copysign"))
+    if is_number(other):
+        a = floating(input)
+        return CopysignScalar.apply(a, constant(float(other), a.dtype))
+    return Copysign.apply(*float_operands(input, other))
 
 
 def heaviside(input: Any, values: Any) -> Any:

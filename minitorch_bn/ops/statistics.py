@@ -65,7 +65,7 @@ def nansum(input: Any, dim: Any = None, keepdim: bool = False, *, dtype: dtypes.
     """The sum over ``dim`` of what is not NaN; integers add up in int64.
 
     >>> import minitorch_bn as torch
-    >>> torch.nansum(torch.tensor([1.0, float("nan"), 2.0]))
+    >>> torch.nansum(torch.tensor([1.0, torch.nan, 2.0]))
     tensor(3.)
     """
     require_tensor("nansum", input)
@@ -132,9 +132,7 @@ def nanquantile(
     return _quantile("nanquantile", input, q, dim, keepdim, interpolation, skip_nan=True)
 
 
-def _quantile(
-    name: str, input: Any, q: Any, dim: int | None, keepdim: bool, interpolation: str, skip_nan: bool
-) -> Any:
+def _quantile(name: str, input: Any, q: Any, dim: int | None, keepdim: bool, interpolation: str, skip_nan: bool) -> Any:
     require_tensor(name, input)
     q = _checked_q(name, input, q, interpolation)
     ndim = input._data.ndim
@@ -157,6 +155,10 @@ def _quantile(
 
 def _checked_q(name: str, input: Any, q: Any, interpolation: str) -> Any:
     """q as a tensor of the input's dtype."""
+    if interpolation not in ("linear", "lower", "higher", "midpoint", "nearest"):
+        raise RuntimeError(
+            f"{name}() interpolation must be one of linear, lower, higher, midpoint or nearest, but got {interpolation}"
+        )
     if not isinstance(q, Variable):
         if not 0 <= q <= 1:
             raise RuntimeError(f"{name}() q must be in the range [0, 1] but got {q:g}")
@@ -169,10 +171,6 @@ def _checked_q(name: str, input: Any, q: Any, interpolation: str) -> Any:
         raise RuntimeError(f"{name}() input tensor must be either float or double dtype")
     if q._data.dtype != input._data.dtype:
         raise RuntimeError(f"{name}() q tensor must be same dtype as the input tensor")
-    if interpolation not in ("linear", "lower", "higher", "midpoint", "nearest"):
-        raise RuntimeError(
-            f"{name}() interpolation must be one of linear, lower, higher, midpoint or nearest, but got {interpolation}"
-        )
     if not ((q._data >= 0) & (q._data <= 1)).all():
         raise RuntimeError(f"{name}() q values must be in the range [0, 1]")
     return q

@@ -18,7 +18,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 # A dtype's default (rtol, atol); integers and bool are compared exactly.
-_TOLERANCES = {dt.float16: (1e-3, 1e-5), dt.bfloat16: (1.6e-2, 1e-5), dt.float32: (1.3e-6, 1e-5), dt.float64: (1e-7, 1e-7)}
+_TOLERANCES = {
+    dt.float16: (1e-3, 1e-5),
+    dt.bfloat16: (1.6e-2, 1e-5),
+    dt.float32: (1.3e-6, 1e-5),
+    dt.float64: (1e-7, 1e-7),
+}
 _NUMBERS = (bool, int, float, np.number, np.bool_)
 
 
@@ -178,7 +183,7 @@ def _compare_numbers(actual: Any, expected: Any, options: _Options) -> str | Non
     if options.check_dtype and type(a) is not type(b):
         return f"The (d)types do not match: {type(a)} != {type(b)}."
     rtol, atol = options.tolerances(*(dt.float64 if isinstance(x, float) else dt.int64 for x in (a, b)))
-    both_nan = a != a and b != b  # noqa: PLR0124 - only NaN differs from itself
+    both_nan = a != a and b != b  # only NaN differs from itself
     if a == b or (options.equal_nan and both_nan) or (cmath.isfinite(b) and abs(a - b) <= atol + rtol * abs(b)):
         return None
     return _scalar_report(a, b, rtol, atol)

@@ -62,7 +62,7 @@ def test_capsules(dtype, max_version):
         ours = dlpack.from_dlpack(capsule)
         assert ours.data_ptr() == t.data_ptr()
         assert repr(ours) == repr(t)
-        with pytest.raises(RuntimeError, match="^from_dlpack received an invalid capsule"):
+        with pytest.raises(RuntimeError, match=r"^from_dlpack received an invalid capsule"):
             dlpack.from_dlpack(capsule)
 
 
@@ -99,9 +99,9 @@ def test_refusals(name):
 
 
 def test_the_other_library_refuses_a_graph_as_well():
-    with pytest.raises(BufferError, match="^Can't export tensors that require gradient"):
+    with pytest.raises(BufferError, match=r"^Can't export tensors that require gradient"):
         minitorch_bn.from_dlpack(torch.ones(2, requires_grad=True))
-    with pytest.raises(BufferError, match="^Can't export tensors that require gradient"):
+    with pytest.raises(BufferError, match=r"^Can't export tensors that require gradient"):
         torch.from_dlpack(minitorch_bn.ones(2, requires_grad=True))
 
 

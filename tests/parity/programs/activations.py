@@ -18,8 +18,15 @@ for module in (
 print(nn.GLU()(x[:6]), F.relu(x), F.leaky_relu(x), F.elu(x), F.gelu(x), F.softplus(x, beta=2), F.hardtanh(x, -2, 2))
 torch.manual_seed(0)
 drop = nn.Dropout(0.5)
-print(drop(torch.ones(10)), drop.eval()(torch.ones(3)), F.dropout(torch.ones(6), 0.3), F.dropout(torch.ones(3), 0.3, training=False))
-print(nn.Dropout2d(0.5)(torch.ones(2, 4, 1, 1)).flatten(1), nn.Dropout(0.0)(torch.ones(2)), nn.Dropout(1.0)(torch.ones(2)))
+print(
+    drop(torch.ones(10)),
+    drop.eval()(torch.ones(3)),
+    F.dropout(torch.ones(6), 0.3),
+    F.dropout(torch.ones(3), 0.3, training=False),
+)
+print(
+    nn.Dropout2d(0.5)(torch.ones(2, 4, 1, 1)).flatten(1), nn.Dropout(0.0)(torch.ones(2)), nn.Dropout(1.0)(torch.ones(2))
+)
 t = torch.tensor([-1.0, 2.0])
 print(nn.ReLU(inplace=True)(t), t, F.relu_(torch.tensor([-1.0, 1.0])))
 layers = [nn.Linear(4, 4) for _ in range(5)]

@@ -32,8 +32,15 @@ print(x.sum(0), x.mean(1, keepdim=True), x.std(), x.var(unbiased=False), x.max()
 values, indices = x.max(dim=1)
 print(values, indices, x.norm(), x.cumsum(1), x.prod(), x.clamp(1, 3))
 print(torch.arange(0, 1, 0.25), torch.linspace(0, 1, 5), torch.eye(3), torch.full((2, 2), 7), torch.full((2,), 0.5))
-print(torch.randint(0, 10, (3, 3)), torch.randperm(6), torch.bernoulli(torch.full((4,), 0.5)), torch.normal(0.0, 1.0, (2,)))
+print(
+    torch.randint(0, 10, (3, 3)),
+    torch.randperm(6),
+    torch.bernoulli(torch.full((4,), 0.5)),
+    torch.normal(0.0, 1.0, (2,)),
+)
 print(torch.tensor([1, 2]) / 2, torch.tensor([7, -7]) // 2, torch.tensor([7, -7]) % 3, 2 ** torch.arange(4), -x[0])
-print(torch.cuda.is_available(), torch.cuda.device_count(), torch.device("cuda" if torch.cuda.is_available() else "cpu"))
+print(
+    torch.cuda.is_available(), torch.cuda.device_count(), torch.device("cuda" if torch.cuda.is_available() else "cpu")
+)
 print(torch.backends.cudnn.is_available(), torch.backends.mps.is_available())
 print(x.to("cpu").device, x.to("cpu", torch.double).dtype, x.cpu() is x)

@@ -30,7 +30,9 @@ print([name for name, _ in net.named_children()])
 print([name for name, _ in net.named_modules()])
 for name, p in net.named_parameters():
     print(name, tuple(p.shape), p.requires_grad)
-print(net.get_submodule("heads.scale"), net.get_parameter("stack.0.weight").shape, net.get_buffer("norms.1.running_mean"))
+print(
+    net.get_submodule("heads.scale"), net.get_parameter("stack.0.weight").shape, net.get_buffer("norms.1.running_mean")
+)
 net.stack.requires_grad_(False)
 print(sum(p.numel() for p in net.parameters() if p.requires_grad), len(list(net.parameters())))
 print("mean" in net.heads, list(net.heads.keys()), len(net.stack), net.stack[-1], net.norms[0:2])

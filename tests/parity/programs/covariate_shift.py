@@ -24,7 +24,9 @@ for batchnorm in (False, True):
     for i, layer in enumerate(net):
         if isinstance(layer, nn.Tanh):
             layer.register_forward_hook(
-                lambda m, a, out, i=i: stats.__setitem__(i, (out.mean().item(), out.std().item(), (out.abs() > 0.97).float().mean().item()))
+                lambda m, a, out, i=i: stats.__setitem__(
+                    i, (out.mean().item(), out.std().item(), (out.abs() > 0.97).float().mean().item())
+                )
             )
     optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
     for step in range(15):
@@ -34,11 +36,15 @@ for batchnorm in (False, True):
         loss.backward()
         optimizer.step()
         if step % 7 == 0:
-            print(f"batchnorm={batchnorm} step {step} loss {loss.item():.4f} acc {(logits.argmax(1) == y).float().mean():.3f}")
+            print(
+                f"batchnorm={batchnorm} step {step} loss {loss.item():.4f} acc {(logits.argmax(1) == y).float().mean():.3f}"
+            )
             for i, (mean, std, saturated) in stats.items():
                 print(f"  layer {i:2d} mean {mean:+.3f} std {std:.3f} saturated {saturated:.3f}")
             first = net[0].weight
-            print(f"  grad/data {first.grad.std() / first.std():.3f} ratio {(0.1 * first.grad.std() / first.data.std()).log10().item():.2f}")
+            print(
+                f"  grad/data {first.grad.std() / first.std():.3f} ratio {(0.1 * first.grad.std() / first.data.std()).log10().item():.2f}"
+            )
     if batchnorm:
         counts, edges = torch.histogram(net[1](net[0](x)).detach().flatten(), bins=5, range=(-2.0, 2.0))
         print(counts, edges)

@@ -10,7 +10,7 @@ torch.manual_seed(0)
 X = torch.rand(120, 2) * 2 - 1
 y = ((X**2).sum(1) < 0.5).float()
 train_set, val_set = random_split(TensorDataset(X, y), [80, 40])
-model = nn.Sequential(nn.Linear(2, 16), nn.BatchNorm1d(16), nn.ReLU(), nn.Dropout(0.1), nn.Linear(16, 1))
+model = nn.Sequential(nn.Linear(2, 16, bias=False), nn.BatchNorm1d(16), nn.ReLU(), nn.Dropout(0.1), nn.Linear(16, 1))
 criterion = nn.BCEWithLogitsLoss()
 optimizer = torch.optim.AdamW(model.parameters(), lr=0.03)
 best, best_state, patience = float("inf"), None, 0
@@ -44,7 +44,10 @@ for epoch in range(12):
 model.load_state_dict(best_state)
 model.eval()
 with torch.no_grad():
-    print(f"{criterion(model(xv).squeeze(1), yv).item():.4f} {best:.4f}", torch.sigmoid(model(torch.tensor([[0.0, 0.0], [1.0, 1.0]]))))
+    print(
+        f"{criterion(model(xv).squeeze(1), yv).item():.4f} {best:.4f}",
+        torch.sigmoid(model(torch.tensor([[0.0, 0.0], [1.0, 1.0]]))),
+    )
 tp = ((model(xv).squeeze(1) > 0) & yv.bool()).sum()
 fp = ((model(xv).squeeze(1) > 0) & ~yv.bool()).sum()
 print(tp, fp, tp / (tp + fp), average[0].weight[0])

@@ -47,7 +47,9 @@ g.pow(2).sum().backward()
 print(g.grad_fn is not None, h.grad, bn.weight.grad, sep="\n")
 a = torch.tensor(1.0, requires_grad=True)
 b = torch.tensor(2.0, requires_grad=True)
-print(grad(a * 3, [a, b], allow_unused=True), grad(a * b, (a, b)), grad((a * b).exp(), a, grad_outputs=torch.tensor(2.0)))
+print(
+    grad(a * 3, [a, b], allow_unused=True), grad(a * b, (a, b)), grad((a * b).exp(), a, grad_outputs=torch.tensor(2.0))
+)
 try:
     grad(a * 3, b)
 except RuntimeError as error:

@@ -25,13 +25,31 @@ print(torch.topk(torch.tensor([1.0, 5.0, 3.0, 4.0]), 2), torch.unique(torch.tens
 print(torch.bincount(torch.tensor([0, 1, 1, 3])), torch.histc(torch.tensor([1.0, 2.0, 1.0]), bins=4, min=0, max=3))
 print(torch.tensor([1.0, 3.0, 2.0]).median(), torch.tensor([[1.0, 3.0, 2.0]]).median(1))
 print(torch.cat([y, y], 1).shape, torch.stack([y, y], 2).shape, torch.vstack([y[0], y[1]]), torch.hstack([y[0], y[1]]))
-print(torch.arange(3).repeat_interleave(2), torch.tensor([1, 2]).repeat(2, 2), torch.arange(4).flip(0), torch.arange(4).roll(1))
+print(
+    torch.arange(3).repeat_interleave(2),
+    torch.tensor([1, 2]).repeat(2, 2),
+    torch.arange(4).flip(0),
+    torch.arange(4).roll(1),
+)
 print(torch.meshgrid(torch.arange(2), torch.arange(3), indexing="ij"))
-print(torch.tril(torch.ones(3, 3)), torch.triu(torch.ones(3, 3), 1), torch.diag(torch.tensor([1, 2])), torch.eye(2).diagonal())
+print(
+    torch.tril(torch.ones(3, 3)),
+    torch.triu(torch.ones(3, 3), 1),
+    torch.diag(torch.tensor([1, 2])),
+    torch.eye(2).diagonal(),
+)
 print(torch.nn.functional.one_hot(torch.arange(5) % 3), torch.nn.functional.one_hot(torch.tensor([1]), num_classes=4))
 z = x.float()
-print(z.view(6, 4).split([1, 5]), z.flatten(1).shape, z.unfold(2, 2, 1).shape, z.movedim(0, 2).shape, z.swapaxes(0, 1).shape)
-print((z > 3).sum(), (z > 3).any(), (z >= 0).all(), z.count_nonzero(), torch.isnan(z).any(), torch.allclose(z, z + 1e-9))
+print(
+    z.view(6, 4).split([1, 5]),
+    z.flatten(1).shape,
+    z.unfold(2, 2, 1).shape,
+    z.movedim(0, 2).shape,
+    z.swapaxes(0, 1).shape,
+)
+print(
+    (z > 3).sum(), (z > 3).any(), (z >= 0).all(), z.count_nonzero(), torch.isnan(z).any(), torch.allclose(z, z + 1e-9)
+)
 v = z.view(4, 6)
 v[0, 0] = 100
 print(z[0, 0, 0], v.is_contiguous(), v.t().is_contiguous())

@@ -18,11 +18,21 @@ print(logits.grad, (logits.softmax(1) - F.one_hot(target, 3)) / 4)
 print(F.mse_loss(p, q), ((p - q) ** 2).mean(), F.l1_loss(p, q), F.smooth_l1_loss(p, q), F.huber_loss(p, q, delta=0.2))
 print(F.binary_cross_entropy(p, (q > 0.5).float()), F.binary_cross_entropy_with_logits(p, (q > 0.5).float()))
 print(nn.BCEWithLogitsLoss(pos_weight=torch.tensor([1.0, 2.0, 3.0]))(p, q), F.kl_div(p.log(), q, reduction="batchmean"))
-print(F.margin_ranking_loss(p[0], q[0], torch.tensor([1.0, -1.0, 1.0])), F.hinge_embedding_loss(p[0], torch.tensor([1.0, -1.0, 1.0])))
+print(
+    F.margin_ranking_loss(p[0], q[0], torch.tensor([1.0, -1.0, 1.0])),
+    F.hinge_embedding_loss(p[0], torch.tensor([1.0, -1.0, 1.0])),
+)
 print(F.cosine_similarity(p, q), F.pairwise_distance(p, q), F.normalize(p, dim=1).norm(dim=1))
 images = torch.randn(2, 3, 2, 2)
 print(F.cross_entropy(images, torch.tensor([[[0, 1], [2, 0]], [[1, 1], [0, 2]]])))
-for criterion in (nn.MSELoss(), nn.L1Loss(), nn.SmoothL1Loss(), nn.HuberLoss(), nn.BCELoss(), nn.KLDivLoss(reduction="sum")):
+for criterion in (
+    nn.MSELoss(),
+    nn.L1Loss(),
+    nn.SmoothL1Loss(),
+    nn.HuberLoss(),
+    nn.BCELoss(),
+    nn.KLDivLoss(reduction="sum"),
+):
     a = p.clone().requires_grad_()
     loss = criterion(a, q)
     loss.backward()

@@ -13,7 +13,9 @@ for layer, axes in (
     print(layer, torch.allclose(y, plain, atol=1e-5), y[0, 0, 0], y.shape)
 group = nn.GroupNorm(3, 6)
 grouped = x.view(4, 3, 2, 5, 5)
-plain = (grouped - grouped.mean((2, 3, 4), keepdim=True)) / (grouped.var((2, 3, 4), unbiased=False, keepdim=True) + 1e-5).sqrt()
+plain = (grouped - grouped.mean((2, 3, 4), keepdim=True)) / (
+    grouped.var((2, 3, 4), unbiased=False, keepdim=True) + 1e-5
+).sqrt()
 print(group, torch.allclose(group(x), plain.view_as(x), atol=1e-5), [n for n, _ in group.named_parameters()])
 words = torch.randn(2, 3, 8)
 ln = nn.LayerNorm(8)

@@ -17,7 +17,9 @@ for t in range(400):
     if t == 0:
         initial_loss = loss.item()
     if t % 100 == 99:
-        print(f"Iteration t = {t:4d}  loss(t)/loss(0) = {round(loss.item() / initial_loss, 6):10.6f}  a = {a.item():10.6f}")
+        print(
+            f"Iteration t = {t:4d}  loss(t)/loss(0) = {round(loss.item() / initial_loss, 6):10.6f}  a = {a.item():10.6f}"
+        )
     loss.backward()
     with torch.no_grad():
         for p in (a, b, c, d):

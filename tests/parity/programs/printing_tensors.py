@@ -19,7 +19,12 @@ for t in (
 print([torch.tensor(1.0), torch.tensor([2])], (torch.ones(1),), {"a": torch.zeros(2)})
 x = torch.tensor(3.14159265)
 print(f"{x:.2f} {x:8.3f} {x.item():.4f} {x} {x!r}", "%.3f" % x, str(x), format(x, ".1f"))
-print(f"{torch.tensor(7):3d} {torch.tensor([1.0])}", torch.tensor([2.0]).item(), float(torch.tensor(2.5)), int(torch.tensor(7.9)))
+print(
+    f"{torch.tensor(7):3d} {torch.tensor([1.0])}",
+    torch.tensor([2.0]).item(),
+    float(torch.tensor(2.5)),
+    int(torch.tensor(7.9)),
+)
 torch.set_printoptions(precision=2)
 print(torch.tensor([3.14159, 2.71828]))
 torch.set_printoptions(precision=8)
@@ -36,7 +41,9 @@ torch.set_printoptions(profile="default")
 torch.set_printoptions(sci_mode=False)
 print(torch.tensor([1e-7, 1.0]))
 torch.set_printoptions(profile="default")
-print(torch.Size([2, 3]), torch.zeros(2, 3).shape, torch.zeros(2, 3).size(), list(torch.zeros(2, 3).shape), torch.Size([]))
+print(
+    torch.Size([2, 3]), torch.zeros(2, 3).shape, torch.zeros(2, 3).size(), list(torch.zeros(2, 3).shape), torch.Size([])
+)
 print(torch.float32, torch.int64, torch.bool, torch.device("cpu"), torch.device("cpu", 0), repr(torch.strided))
 print(torch.finfo(torch.float32), torch.iinfo(torch.int8), torch.finfo(torch.float64).eps, torch.get_default_dtype())
 torch.set_default_dtype(torch.float64)

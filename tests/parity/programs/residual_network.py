@@ -40,7 +40,9 @@ class ResNet(nn.Module):
                 nn.init.kaiming_normal_(m.weight, mode="fan_out", nonlinearity="relu")
 
     def _make(self, before, after, count, stride):
-        return nn.Sequential(*[BasicBlock(before if i == 0 else after, after, stride if i == 0 else 1) for i in range(count)])
+        return nn.Sequential(
+            *[BasicBlock(before if i == 0 else after, after, stride if i == 0 else 1) for i in range(count)]
+        )
 
     def forward(self, x):
         x = self.layer2(self.layer1(self.stem(x)))

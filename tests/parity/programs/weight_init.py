@@ -52,7 +52,11 @@ print(net[4].weight.std(), net(torch.ones(1, 1, 4, 4).expand(2, 1, 4, 4)))
 
 torch.manual_seed(1)
 x = torch.randn(64, 100)
-for name, setup in (("small", lambda w: w.normal_(0, 0.01)), ("xavier", init.xavier_normal_), ("large", lambda w: w.normal_())):
+for name, setup in (
+    ("small", lambda w: w.normal_(0, 0.01)),
+    ("xavier", init.xavier_normal_),
+    ("large", lambda w: w.normal_()),
+):
     h = x
     stds = []
     for _ in range(4):

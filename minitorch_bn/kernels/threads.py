@@ -1,0 +1,104 @@
+"""Threads that share a piece of work. numpy and compiled loops release Python's global lock while they compute."""
+
+from __future__ import annotations
+
+import os
+import threading
+from contextvars import copy_context
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from queue import SimpleQueue
+    from typing import Any
+
+ALONE = 1 << 17  # elements that one thread is done with before another has woken up
+
+
+class _Part:
+    """One part of the work, for another thread to do."""
+
+    def __init__(self, function: Callable[..., None], args: tuple) -> None:
+        self.function, self.args = function, args
+        self.context = copy_context()  # numpy's errstate lives there
+        self.error: BaseException | None = None
+        self.done = threading.Lock()
+        self.done.acquire()
+
+    def run(self) -> None:
+        try:
+            self.context.run(self.function, *self.args)
+        except BaseException as error:
+            self.error = error
+        self.done.release()
+
+
+class _Team:
+    """Threads that wait for parts; they are started when the first part comes, and once more after a fork."""
+
+    def __init__(self) -> None:
+        ours = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        asked = os.environ.get("OMP_NUM_THREADS", "")
+        self.size = min(ours, max(int(asked), 1)) if asked.isdecimal() else ours
+        self.parts: SimpleQueue | None = None
+        self.starting = threading.Lock()
+
+    def queue(self) -> SimpleQueue:
+        if self.parts is None:
+            with self.starting:
+                if self.parts is None:
+                    from queue import SimpleQueue
+
+                    parts: SimpleQueue = SimpleQueue()
+                    for _ in range(self.size - 1):
+                        threading.Thread(target=_work, args=(parts,), name="minitorch_bn", daemon=True).start()
+                    self.parts = parts
+        return self.parts
+
+
+def _work(parts: SimpleQueue) -> None:
+    while True:
+        parts.get().run()
+
+
+def _new_team() -> None:
+    global _team
+    _team = _Team()
+
+
+_new_team()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_new_team)  # a fork copies none of the threads
+
+
+def threads() -> int:
+    """How many threads share work: as many as this process has processors, or ``OMP_NUM_THREADS`` if that is less."""
+    return _team.size
+
+
+def share(function: Callable[..., None], parts: list[tuple[Any, ...]]) -> None:
+    """Calls ``function(*part)`` for all parts at once, the first in this thread; returns when all are done.
+
+    >>> doubled = [0, 0, 0]
+    >>> def double(i):
+    ...     doubled[i] = 2 * i
+    >>> share(double, [(0,), (1,), (2,)])
+    >>> doubled
+    [0, 2, 4]
+    """
+    if threads() == 1:
+        for part in parts:
+            function(*part)
+        return
+    others = [_Part(function, part) for part in parts[1:]]
+    queue = _team.queue()
+    for other in others:
+        queue.put(other)
+    try:
+        function(*parts[0])
+    finally:  # the others write to arrays of the caller
+        for other in others:
+            other.done.acquire()
+    for other in others:
+        if other.error is not None:
+            raise other.error

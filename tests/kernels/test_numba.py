@@ -1,0 +1,247 @@
+"""The compiled kernels against the reference and float64, in every dtype and layout; threads, forks and the cache."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import textwrap
+import threading
+
+import numpy as np
+import pytest
+
+from minitorch_bn import kernels
+from minitorch_bn.kernels import norm_numpy, pool_numpy, selection
+
+pytest.importorskip("numba", reason="the compiled kernels need numba: pip install minitorch_bn[fast]")
+
+from minitorch_bn.kernels import norm_numba, pool_numba
+
+# The second of each kind is large enough for several threads, and has blocks of rows or channels that do not divide it.
+SHAPES = [(7, 3), (1031, 257), (1, 4, 5), (5, 67, 401), (3, 2, 4, 5), (61, 5, 21, 23), (2, 2, 3, 2, 2)]
+LAYOUTS = {
+    "contiguous": lambda a: a,
+    "channels last": lambda a: np.moveaxis(np.ascontiguousarray(np.moveaxis(a, 1, -1)), -1, 1),
+    "reversed order": lambda a: np.ascontiguousarray(a.T).T,
+    "every second": lambda a: np.repeat(a, 2, axis=-1)[..., ::2],
+    "a part of more channels": lambda a: np.concatenate([a, a], axis=1)[:, : a.shape[1]],
+}
+DTYPES = {"float16": 1e-3, "float32": 1e-6, "float64": 1e-13}
+
+
+def reference(g, x, weight, bias, eps):
+    """y, mean, var, gx, gw, gb in float64, as the formulas stand."""
+    g, x, weight, bias = (v.astype(np.float64) for v in (g, x, weight, bias))
+    dims, column = (0, *range(2, x.ndim)), (1, -1, *(1,) * (x.ndim - 2))
+    mean = x.mean(dims)
+    centred = x - mean.reshape(column)
+    centred = centred - centred.mean(dims, keepdims=True)
+    var = (centred * centred).mean(dims)
+    r = (1 / np.sqrt(var + eps)).reshape(column)
+    xh = centred * r
+    gx = weight.reshape(column) * r * (g - g.mean(dims, keepdims=True) - xh * (g * xh).mean(dims, keepdims=True))
+    y = xh * weight.reshape(column) + bias.reshape(column)
+    return y, mean, var, gx, (g * xh).sum(dims), g.sum(dims)
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("kernel", [norm_numba, norm_numpy], ids=["numba", "numpy"])
+def test_batch_norm_is_its_formula(rng, kernel, shape, dtype, layout):
+    x = LAYOUTS[layout]((rng.standard_normal(shape) * 3 + 2).astype(dtype))
+    g = LAYOUTS[layout](rng.standard_normal(shape).astype(dtype))
+    weight, bias = rng.standard_normal((2, shape[1])).astype(np.float32)
+    kept = x.copy(), g.copy()
+    y, mean, var = kernel.batch_norm(x, weight, bias, None, 1e-5)
+    gx, gw, gb = kernel.batch_norm_backward(g, x, weight, None, mean, var, 1e-5)
+    assert y.dtype == gx.dtype == x.dtype
+    assert y.shape == gx.shape == x.shape
+    assert mean.dtype == var.dtype == gw.dtype == gb.dtype == np.float64
+    for ours, exact in zip((y, mean, var, gx, gw, gb), reference(g, x, weight, bias, 1e-5)):
+        tolerance = (DTYPES[dtype] if ours.ndim > 1 else 1e-11) * max(np.abs(exact).max(), 1.0)
+        np.testing.assert_allclose(ours.astype(np.float64), exact, rtol=0, atol=tolerance)
+    np.testing.assert_array_equal(x, kept[0])
+    np.testing.assert_array_equal(g, kept[1])
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("shape", SHAPES)
+def test_given_statistics(rng, shape, layout):
+    x = LAYOUTS[layout](rng.standard_normal(shape).astype(np.float32))
+    weight, bias, mean = rng.standard_normal((3, shape[1])).astype(np.float32)
+    var = rng.random(shape[1]).astype(np.float32)
+    column = (-1, *(1,) * (x.ndim - 2))
+    r = 1 / np.sqrt(var.astype(np.float64) + 1e-3)
+    exact = (x - mean.astype(np.float64).reshape(column)) * (weight * r).reshape(column) + bias.reshape(column)
+    np.testing.assert_allclose(norm_numba.normalize(x, weight, bias, mean, var, 1e-3), exact, rtol=1e-6, atol=1e-6)
+    np.testing.assert_allclose(norm_numba.normalize(x, None, None, mean * 0, var * 0 + 1, 0.0), x, rtol=1e-6)
+
+
+@pytest.mark.parametrize("first", [1e4, -1e30, 3.4e38])
+@pytest.mark.parametrize("shape", [(4096, 3), (16, 3, 1024)])
+def test_a_first_value_far_away_costs_no_digits(rng, shape, first):
+    x = rng.standard_normal(shape).astype(np.float32)
+    x[0] = first
+    weight, bias = np.ones(3), np.zeros(3)
+    y, mean, var = norm_numba.batch_norm(x, None, None, None, 1e-5)
+    exact = reference(x, x, weight, bias, 1e-5)
+    np.testing.assert_allclose(mean, exact[1], rtol=1e-9)
+    np.testing.assert_allclose(var, exact[2], rtol=1e-9)
+    np.testing.assert_allclose(y, exact[0], rtol=1e-6, atol=1e-9 * np.abs(exact[0]).max())
+
+
+@pytest.mark.parametrize("value", [np.inf, -np.inf, np.nan])
+@pytest.mark.parametrize("place", [0, 5])
+@pytest.mark.parametrize("shape", [(8, 3), (8, 3, 4)])
+def test_what_is_not_finite_stays_in_its_channel(rng, shape, place, value):
+    x = rng.standard_normal(shape).astype(np.float32)
+    exact = norm_numpy.batch_norm(x, None, None, None, 1e-5)[0]
+    x[place, 1] = value
+    y, mean, var = norm_numba.batch_norm(x, None, None, None, 1e-5)
+    assert np.isnan(y[:, 1]).all()
+    assert np.isnan(var[1])
+    np.testing.assert_allclose(y[:, [0, 2]], exact[:, [0, 2]], rtol=1e-6)
+    assert np.isfinite(mean[[0, 2]]).all()
+
+
+def test_what_a_mask_leaves_out_and_an_empty_batch_are_the_references(rng):
+    x, mask = rng.standard_normal((6, 2, 5)), rng.random((6, 2, 5)) < 0.7
+    x[~mask] = 0
+    for args in ((x, None, None, mask, 1e-5), (x[:0], None, None, None, 1e-5)):
+        for ours, theirs in zip(norm_numba.batch_norm(*args), norm_numpy.batch_norm(*args)):
+            np.testing.assert_array_equal(ours, theirs)
+
+
+def test_the_result_does_not_depend_on_the_number_of_threads(rng):
+    program = """
+        import numpy as np
+        from minitorch_bn.kernels import norm_numba
+        for shape in ((1031, 257), (61, 5, 21, 23)):
+            x = np.random.default_rng(0).standard_normal(shape).astype(np.float32)
+            y, mean, var = norm_numba.batch_norm(x, None, None, None, 1e-5)
+            print(y.astype(np.float64).sum().hex(), mean.sum().hex(), var.sum().hex())
+    """
+    assert run(program, OMP_NUM_THREADS="1") == run(program)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "float16", "int64"])
+@pytest.mark.parametrize(
+    "window",
+    [
+        ((2, 2), (2, 2), (0, 0), (1, 1), False),
+        ((3, 3), (2, 1), (1, 1), (1, 1), True),
+        ((3, 2), (4, 3), (0, 1), (1, 1), False),
+        ((2, 3), (1, 1), (1, 0), (2, 1), False),
+    ],
+)
+@pytest.mark.parametrize("values", [[0, 1, 2, 3], [np.nan, 1, 2, np.inf], [-np.inf]])
+def test_max_pool_and_its_adjoint(rng, window, dtype, values):
+    if dtype == "int64" and not np.isfinite(values).all():
+        pytest.skip("integers are finite")
+    x = rng.choice(np.array(values, dtype), (3, 4, 9, 11))
+    (y, indices), (exact, places) = pool_numba.max_pool(x, *window), pool_numpy.max_pool(x, *window)
+    np.testing.assert_array_equal(y, exact)
+    np.testing.assert_array_equal(indices, places)
+    assert y.dtype == x.dtype
+    assert indices.dtype == np.int64
+    np.testing.assert_array_equal(pool_numba.gather_spatial(x, places), pool_numpy.gather_spatial(x, places))
+    g = rng.integers(-4, 5, y.shape).astype(dtype)
+    np.testing.assert_array_equal(
+        pool_numba.scatter_spatial(g, places, x.shape[2:]), pool_numpy.scatter_spatial(g, places, x.shape[2:])
+    )
+
+
+def test_an_index_outside_is_never_followed(rng):
+    x, indices = rng.standard_normal((1, 1, 4)), np.array([[[0, 10**12]]])
+    with pytest.raises(IndexError):
+        pool_numba.gather_spatial(x, indices)
+    with pytest.raises(IndexError):
+        pool_numba.scatter_spatial(x[..., :2], indices, (4,))
+
+
+# -- the machinery ---------------------------------------------------------------------------------------------------
+
+
+def run(program, **environment):
+    """What a fresh interpreter prints; warnings are errors there."""
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-W", "ignore:This process", "-c", textwrap.dedent(program)],
+        env={**{k: v for k, v in os.environ.items() if k != selection.VARIABLE}, **environment},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout.split()
+
+
+def test_auto_chooses_the_compiled_kernels():
+    with kernels.use("auto"):
+        assert kernels.in_use() == "numba"
+        assert kernels.norm.batch_norm.__wrapped__ is norm_numba.batch_norm
+
+
+def test_several_threads_at_once(rng):
+    x = rng.standard_normal((64, 8, 400)).astype(np.float32)
+    expected = norm_numba.batch_norm(x, None, None, None, 1e-5)[0]
+    results: list = []
+
+    def work():
+        for _ in range(20):
+            results.append(norm_numba.batch_norm(x, None, None, None, 1e-5)[0])
+
+    workers = [threading.Thread(target=work) for _ in range(4)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    assert len(results) == 80
+    assert all(np.array_equal(y, expected) for y in results)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+def test_a_fork_computes_too():
+    program = """
+        import os
+        import numpy as np
+        from minitorch_bn.kernels import norm_numba
+        x = np.random.default_rng(0).standard_normal((64, 8, 400)).astype(np.float32)
+        y = norm_numba.batch_norm(x, None, None, None, 1e-5)[0]
+        child = os.fork()
+        same = np.array_equal(y, norm_numba.batch_norm(x, None, None, None, 1e-5)[0])
+        if child == 0:
+            os._exit(0 if same else 1)
+        print(os.waitpid(child, 0)[1] == 0, same)
+    """
+    assert run(program) == ["True", "True"]
+
+
+def test_a_cache_that_cannot_be_written_does_no_harm(tmp_path):
+    file = tmp_path / "file"
+    file.write_text("a file, not a folder")
+    program = """
+        import numpy as np
+        from minitorch_bn import kernels
+        x = np.array([[1.0], [3.0]])
+        print(kernels.norm.batch_norm(x, None, None, None, 0.0)[0].ravel().tolist(), kernels.in_use())
+    """
+    assert run(program, NUMBA_CACHE_DIR=str(file)) == ["[-1.0,", "1.0]", "numba"]
+
+
+def test_a_cache_that_is_damaged_does_no_harm(tmp_path):
+    program = """
+        import numpy as np
+        from minitorch_bn import kernels
+        x = np.array([[1.0], [3.0]])
+        print(kernels.norm.batch_norm(x, None, None, None, 0.0)[0].ravel().tolist(), kernels.in_use())
+    """
+    expected = ["[-1.0,", "1.0]", "numba"]
+    assert run(program, NUMBA_CACHE_DIR=str(tmp_path)) == expected
+    entries = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert entries
+    for path in entries:
+        path.write_bytes(b"damaged")
+    assert run(program, NUMBA_CACHE_DIR=str(tmp_path)) == expected
