@@ -4,8 +4,8 @@
     python -m benchmarks.accuracy --against torch,flax   # others too, where they are installed
 
 The input is float32 with standard deviation 1 and a mean of 0 to 1e6; the reference is float64 arithmetic on the same
-float32 numbers. Printed is the root-mean-square error of the output and the relative error of the input's gradient, as a
-Markdown table.
+float32 numbers. Printed is the root-mean-square error of the output and the relative error of the input's gradient,
+as a Markdown table.
 """
 
 from __future__ import annotations
@@ -87,6 +87,7 @@ def flax(fast_variance: bool) -> Callable[[np.ndarray, np.ndarray], Pair]:
 
 
 def columns(against: list[str]) -> list[Column]:
+    """The implementations to compare: ours, plain numpy, and those asked for."""
     found = [
         Column("minitorch_bn (N,C)", NC, torch_like("minitorch_bn")),
         Column("minitorch_bn (N,C,H,W)", NCHW, torch_like("minitorch_bn")),
@@ -114,6 +115,7 @@ def errors(column: Column, offset: float) -> tuple[float, float]:
 
 
 def versions(against: list[str]) -> str:
+    """What was compared, for the record."""
     from importlib.metadata import version
 
     names = ["minitorch_bn", "numpy", *(n for n in against for n in ((n, "jax") if n == "flax" else (n,)))]
@@ -121,10 +123,12 @@ def versions(against: list[str]) -> str:
 
 
 def main(argv: list[str] | None = None) -> None:
+    """Prints the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--against", default="", help="comma-separated: torch, flax")
     against = [name for name in parser.parse_args(argv).against.split(",") if name]
-    print(f"RMS error of the output / relative error of the input's gradient; float32, {NCHW} or {NC}, standard deviation 1")
+    print("RMS error of the output / relative error of the input's gradient")
+    print(f"float32, {NCHW} or {NC}, standard deviation 1")
     print(f"{versions(against)}; {platform.machine()}\n")
     print("| mean | " + " | ".join(f"{offset:g}" for offset in OFFSETS) + " |")
     print("|---" * (len(OFFSETS) + 1) + "|")

@@ -1,6 +1,6 @@
 """Train a small network on handwritten digits, with and without Batch Normalization.
 
-The data are scikit-learn's 1,797 real digits of 8x8 pixels, which are part of that package; a fifth of them is held out.
+The data are scikit-learn's 1,797 real digits of 8x8 pixels, which are part of that package; a fifth is held out.
 
     python examples/train_digits.py                         # the CNN, with Batch Normalization
     python examples/train_digits.py --model mlp --no-batchnorm
@@ -151,6 +151,7 @@ def plot(runs: list[Run], path: str) -> None:
 
 
 def parse(argv: list[str] | None) -> argparse.Namespace:
+    """The command line, checked."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", choices=("mlp", "cnn"), default="cnn")
     parser.add_argument("--no-batchnorm", action="store_true", help="train without Batch Normalization")
@@ -170,6 +171,7 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
 
 
 def main(argv: list[str] | None = None) -> None:
+    """Trains, and prints the accuracy on the held-out digits last."""
     args = parse(argv)
     run = Run(args, batchnorm=not args.no_batchnorm)
     if args.resume:

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 
 from minitorch_bn import dtypes
+from minitorch_bn._device import check_device
 from minitorch_bn.autograd.variable import Variable, wrap
-from minitorch_bn.device import check_device
 
 _KNOWS_VERSIONS = np.lib.NumpyVersion(np.__version__) >= "2.1.0"
 _UNSIGNED, _BFLOAT = 1, 4  # DLPack's codes of two kinds of numbers

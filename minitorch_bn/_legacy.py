@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from minitorch_bn import creation, dtypes
+from minitorch_bn._device import check_device
 from minitorch_bn.autograd.variable import Variable, wrap
-from minitorch_bn.device import check_device
 from minitorch_bn.size import Size
 
 

@@ -6,7 +6,7 @@ import os
 import warnings
 from typing import Any
 
-from minitorch_bn.device import CPU, check_device
+from minitorch_bn._device import CPU, check_device
 
 _threads = {"intraop": os.cpu_count() or 1, "interop": os.cpu_count() or 1}
 _deterministic = {"mode": False, "warn_only": False}

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from minitorch_bn import _dlpack, dtypes, random
+from minitorch_bn._device import check_device
 from minitorch_bn.autograd.variable import Variable, wrap
-from minitorch_bn.device import check_device
 from minitorch_bn.kernels import ramps
 from minitorch_bn.ops._common import fill_value as checked_filler
 from minitorch_bn.ops._common import not_implemented, require_tensor, size_argument
@@ -196,7 +196,7 @@ def asarray(
     copy: bool | None = None,
     requires_grad: bool | None = None,
 ) -> Any:
-    """``obj`` as a tensor that shares its memory where that is possible; ``copy`` True forces a copy, False forbids one.
+    """``obj`` as a tensor that shares its memory if that is possible; ``copy`` True forces a copy, False forbids one.
 
     Memory is shared with tensors, numpy arrays, what speaks DLPack (a tensor of PyTorch or JAX) and what has a buffer
     (bytes, array.array, ...: elements of ``dtype`` or of the default dtype). Raises ValueError where ``copy=False``
@@ -422,9 +422,7 @@ def triu_indices(row: int, col: int, offset: int = 0, *, dtype: Any = None, devi
     return _triangle("triu_indices", np.triu_indices, row, col, offset, dtype, device, others)
 
 
-def _triangle(
-    function: str, find: Any, row: int, col: int, offset: int, dtype: Any, device: Any, others: dict
-) -> Any:
+def _triangle(function: str, find: Any, row: int, col: int, offset: int, dtype: Any, device: Any, others: dict) -> Any:
     _check_others(function, others)
     for name, size in (("row", row), ("col", col)):
         if size < 0:

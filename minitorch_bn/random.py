@@ -330,9 +330,7 @@ def _affine(z: np.ndarray, scale: float, shift: float) -> np.ndarray:
 # ---- continuous distributions ----------------------------------------------------------------------
 
 
-def uniform_(
-    out: np.ndarray, low: float = 0.0, high: float = 1.0, generator: Generator | None = None
-) -> np.ndarray:
+def uniform_(out: np.ndarray, low: float = 0.0, high: float = 1.0, generator: Generator | None = None) -> np.ndarray:
     """Fill with numbers uniform in [low, high).
 
     float64: `u53 * (high - low) + low`; other floats: the same with u24 in float32, then rounded. Product and
@@ -359,9 +357,7 @@ def _check_uniform(out: np.ndarray, low: float, high: float) -> None:
         if not -largest <= bound <= largest:
             raise RuntimeError(f"{name} is out of bounds for {_cpp_name(out)}")
     if low > high:
-        raise RuntimeError(
-            f"uniform_ expects to return a [from, to) range, but found from={low:g} > to={high:g}"
-        )
+        raise RuntimeError(f"uniform_ expects to return a [from, to) range, but found from={low:g} > to={high:g}")
     if high - low > largest:
         raise RuntimeError(
             f"uniform_ expects to-from <= std::numeric_limits<{_name(out)}>::max(), but found to={high:g} "
@@ -369,9 +365,7 @@ def _check_uniform(out: np.ndarray, low: float, high: float) -> None:
         )
 
 
-def normal_(
-    out: np.ndarray, mean: float = 0.0, std: float = 1.0, generator: Generator | None = None
-) -> np.ndarray:
+def normal_(out: np.ndarray, mean: float = 0.0, std: float = 1.0, generator: Generator | None = None) -> np.ndarray:
     """Fill with numbers of the normal distribution with `mean` and standard deviation `std`.
 
     Fewer than 16 numbers, or an `out` that is not contiguous: one at a time, in float64 (`_scalar_normals`).
@@ -449,9 +443,7 @@ def _polar(r: np.ndarray, cos: np.ndarray, sin: np.ndarray) -> np.ndarray:
     return np.concatenate((r * cos, r * sin), axis=1).ravel()  # 2 x (blocks, 8) -> (blocks * 16,)
 
 
-def log_normal_(
-    out: np.ndarray, mean: float = 1.0, std: float = 2.0, generator: Generator | None = None
-) -> np.ndarray:
+def log_normal_(out: np.ndarray, mean: float = 1.0, std: float = 2.0, generator: Generator | None = None) -> np.ndarray:
     """Fill with exp of normal numbers: float64, one at a time at every size, then rounded."""
     if not std > 0:
         raise RuntimeError(f"log_normal_ expects std > 0.0, but found std={std:g}")
@@ -481,9 +473,7 @@ def exponential_(out: np.ndarray, lambd: float = 1.0, generator: Generator | Non
     return _store(out, -1.0 / lambd * _each(math.log1p, -u))
 
 
-def cauchy_(
-    out: np.ndarray, median: float = 0.0, sigma: float = 1.0, generator: Generator | None = None
-) -> np.ndarray:
+def cauchy_(out: np.ndarray, median: float = 0.0, sigma: float = 1.0, generator: Generator | None = None) -> np.ndarray:
     """Fill with Cauchy numbers: `tan(pi * (u53 - 0.5)) * sigma + median` in float64, then rounded."""
     if not sigma > 0:
         raise RuntimeError(f"cauchy_ expects sigma > 0.0, but found sigma={sigma:g}")
@@ -575,9 +565,7 @@ def random_(
         return _store(out, (words(out.size) % np.uint64(_largest_integer(out) + 1)).astype(np.int64))
     if high is None and low == -(2**63):
         if out.dtype.name not in ("int64", "bfloat16", "float32", "float64"):
-            raise RuntimeError(
-                "random_full_64_bits_range_kernel_cpu handles only int64, double, float and bfloat16"
-            )
+            raise RuntimeError("random_full_64_bits_range_kernel_cpu handles only int64, double, float and bfloat16")
         return _store(out, g._r64(out.size).view(np.int64))
     low, span = _random_range(out, low or 0, high)
     words = g._r32 if span < 2**28 else g._r64
@@ -667,9 +655,7 @@ def randperm(n: int, generator: Generator | None = None) -> np.ndarray:
 _RANDPERM_LIMIT = (2**32 - 1) // 20
 
 
-def bernoulli_(
-    out: np.ndarray, p: float | np.ndarray = 0.5, generator: Generator | None = None
-) -> np.ndarray:
+def bernoulli_(out: np.ndarray, p: float | np.ndarray = 0.5, generator: Generator | None = None) -> np.ndarray:
     """Fill with 1 where a uniform number is below `p`, else 0.
 
     A number `p`: `u53 < p`, two words each. An array `p` (broadcast to `out`): `u53 < p` if float64, else
@@ -737,9 +723,7 @@ def _check_multinomial(weights: np.ndarray, num_samples: int, replacement: bool)
     if weights.ndim not in (1, 2):
         raise RuntimeError("prob_dist must be 1 or 2 dim")
     if weights.dtype.name not in _FLOATS:
-        raise RuntimeError(
-            f"multinomial only supports floating-point dtypes for input, got: {_name(weights)}"
-        )
+        raise RuntimeError(f"multinomial only supports floating-point dtypes for input, got: {_name(weights)}")
     if num_samples <= 0:
         raise RuntimeError("cannot sample n_sample <= 0 samples")
     if not replacement and num_samples > weights.shape[-1]:

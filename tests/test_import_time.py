@@ -34,9 +34,7 @@ print(*sorted(set(sys.modules) - before))
 def newly_imported() -> set[str]:
     """What `import minitorch_bn` adds to sys.modules after `import numpy`, in a process of its own."""
     root = Path(__file__).resolve().parent.parent  # so that the checkout is what is imported
-    done = subprocess.run(
-        [sys.executable, "-c", PROGRAM], cwd=root, capture_output=True, text=True, check=True
-    )
+    done = subprocess.run([sys.executable, "-c", PROGRAM], cwd=root, capture_output=True, text=True, check=True)
     return set(done.stdout.split())
 
 

@@ -203,9 +203,7 @@ ARRAYS |= {
     "bernoulli": lambda x, p=None: random.bernoulli_(empty_like(x), x if p is None else p),
     "multinomial": random.multinomial,
     "F": SimpleNamespace(dropout=dropout),
-    "init": SimpleNamespace(
-        uniform_=random.uniform_, normal_=random.normal_, trunc_normal_=random.trunc_normal_
-    ),
+    "init": SimpleNamespace(uniform_=random.uniform_, normal_=random.normal_, trunc_normal_=random.trunc_normal_),
 }
 
 # What arrays alone cannot say; a case runs up to its first statement with one of these.
@@ -305,9 +303,7 @@ def test_seed_is_unpredictable() -> None:
     assert g.initial_seed() in seeds
 
 
-@pytest.mark.parametrize(
-    ("seed", "expected"), [(1.7, 1), ("3", 3), (np.int64(5), 5), (True, 1), (-1, 2**64 - 1)]
-)
+@pytest.mark.parametrize(("seed", "expected"), [(1.7, 1), ("3", 3), (np.int64(5), 5), (True, 1), (-1, 2**64 - 1)])
 def test_global_seed_takes_what_int_takes(seed: object, expected: int) -> None:
     with random.fork_rng():
         assert random.manual_seed(seed) is random.default_generator
@@ -397,9 +393,7 @@ def test_draws_return_and_fill_their_destination() -> None:
 
 
 def test_uniform_never_reaches_its_upper_bound() -> None:
-    out = random.uniform_(
-        np.empty(200_000, np.float16), 0.0, 1.0, random.Generator()
-    )  # rounds to 1 about 50 times
+    out = random.uniform_(np.empty(200_000, np.float16), 0.0, 1.0, random.Generator())  # rounds to 1 about 50 times
     assert out.max() < 1
 
 

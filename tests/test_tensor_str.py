@@ -107,16 +107,14 @@ WITH_GRADIENT = (
         12,
         "float32",
         True,
-        "tensor([-1., -1., -1., -1., -1., -1., -1., -1., -1., -1., -1., -1.],\n"
-        "       grad_fn=<NegBackward0>)",
+        "tensor([-1., -1., -1., -1., -1., -1., -1., -1., -1., -1., -1., -1.],\n       grad_fn=<NegBackward0>)",
     ),
     (12, "float32", False, "tensor([1., 1., 1., 1., 1., 1., 1., 1., 1., 1., 1., 1.], requires_grad=True)"),
     (
         13,
         "float64",
         False,
-        "tensor([1., 1., 1., 1., 1., 1., 1., 1., 1., 1., 1., 1., 1.],\n"
-        "       dtype=torch.float64, requires_grad=True)",
+        "tensor([1., 1., 1., 1., 1., 1., 1., 1., 1., 1., 1., 1., 1.],\n       dtype=torch.float64, requires_grad=True)",
     ),
     (
         17,

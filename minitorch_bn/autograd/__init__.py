@@ -15,6 +15,7 @@ from minitorch_bn.autograd.grad_mode import (
     no_grad,
     set_grad_enabled,
 )
+from minitorch_bn.autograd.gradcheck import gradcheck, gradgradcheck
 from minitorch_bn.autograd.variable import Variable
 
 __all__ = [
@@ -24,6 +25,8 @@ __all__ = [
     "detect_anomaly",
     "enable_grad",
     "grad",
+    "gradcheck",
+    "gradgradcheck",
     "graph",
     "inference_mode",
     "is_grad_enabled",

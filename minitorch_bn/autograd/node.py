@@ -51,8 +51,8 @@ _FREED = (
 class Node:
     """One step of the graph. Its edges lead to older nodes, never to tensors, so nothing it does not need stays alive.
 
-    ``edges``: for each input ``(node, output_nr)``, or None where no gradient goes. ``output_meta``: for each output its
-    ``(shape, dtype)``, which every gradient that arrives is made to fit.
+    ``edges``: for each input ``(node, output_nr)``, or None where no gradient goes. ``output_meta``: for each output
+    its ``(shape, dtype)``, which every gradient that arrives is made to fit.
     """
 
     __slots__ = ("__dict__", "__weakref__", "_saved", "edges", "output_meta", "recording", "sequence_nr")

@@ -7,6 +7,7 @@ threads call in (workqueue) or do not survive a fork (OpenMP).
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from minitorch_bn.kernels.threads import ALONE, share, threads
@@ -65,4 +66,4 @@ def _run(compiled: Callable[..., None], steps: int, size: int, args: tuple) -> N
     else:
         compiled(*args, 0, 0)  # if it cannot be compiled, that shows before any part has written anything
         edges = [steps * i // parts for i in range(parts + 1)]
-        share(compiled, [(*args, *edge) for edge in zip(edges[:-1], edges[1:])])
+        share(compiled, [(*args, *edge) for edge in pairwise(edges)])

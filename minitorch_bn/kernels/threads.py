@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from queue import SimpleQueue
     from typing import Any
 
-ALONE = 1 << 17  # elements that one thread is done with before another has woken up
+ALONE = 1 << 19  # elements that one thread is done with before waking another has paid
 
 
 class _Part:
@@ -66,7 +66,7 @@ def _new_team() -> None:
     _team = _Team()
 
 
-_new_team()
+_team = _Team()
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_new_team)  # a fork copies none of the threads
 

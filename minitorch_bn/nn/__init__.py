@@ -30,7 +30,14 @@ from minitorch_bn.nn.modules.activation import (
     Tanhshrink,
     Threshold,
 )
-from minitorch_bn.nn.modules.batchnorm import BatchNorm1d, BatchNorm2d, BatchNorm3d
+from minitorch_bn.nn.modules.batchnorm import (
+    BatchNorm1d,
+    BatchNorm2d,
+    BatchNorm3d,
+    LazyBatchNorm1d,
+    LazyBatchNorm2d,
+    LazyBatchNorm3d,
+)
 from minitorch_bn.nn.modules.batchrenorm import BatchRenorm1d, BatchRenorm2d, BatchRenorm3d
 from minitorch_bn.nn.modules.container import ModuleDict, ModuleList, ParameterDict, ParameterList, Sequential
 from minitorch_bn.nn.modules.conv import (
@@ -60,7 +67,6 @@ from minitorch_bn.nn.modules.instancenorm import (
     LazyInstanceNorm2d,
     LazyInstanceNorm3d,
 )
-from minitorch_bn.nn.modules.batchnorm import LazyBatchNorm1d, LazyBatchNorm2d, LazyBatchNorm3d
 from minitorch_bn.nn.modules.linear import Identity, LazyLinear, Linear
 from minitorch_bn.nn.modules.loss import (
     BCELoss,

@@ -17,8 +17,8 @@ from minitorch_bn.autograd.grad_mode import no_grad
 from minitorch_bn.creation import empty, randperm
 
 if TYPE_CHECKING:
+    from minitorch_bn._tensor import Tensor
     from minitorch_bn.random import Generator
-    from minitorch_bn.tensor import Tensor
 
 __all__ = [
     "calculate_gain",

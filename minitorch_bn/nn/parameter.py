@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from minitorch_bn._tensor import Tensor
 from minitorch_bn.autograd.variable import Variable
 from minitorch_bn.creation import empty
 from minitorch_bn.dtypes import from_numpy_dtype
-from minitorch_bn.tensor import Tensor
 
 if TYPE_CHECKING:
     import numpy as np

@@ -73,7 +73,8 @@ _ONE_VALUE = (
 def _check_values_per_channel(x: np.ndarray) -> None:
     if x.size and x.size == x.shape[1]:
         raise ValueError(
-            f"Expected more than 1 value per channel when training, got input size torch.Size({list(x.shape)})\n{_ONE_VALUE}"
+            f"Expected more than 1 value per channel when training, got input size torch.Size({list(x.shape)})\n"
+            f"{_ONE_VALUE}"
         )
 
 
@@ -82,8 +83,8 @@ def check_count(count: Any, input: Any) -> None:
     if isinstance(count, np.ndarray) and count.any() and (count < 2).any():
         channels = np.flatnonzero(count < 2).tolist()
         raise ValueError(
-            f"Expected more than 1 value per channel when training, got input size {input.shape}\nThe mask leaves channels "
-            f"{channels} with {count[channels].tolist()} values. {_ONE_VALUE}"
+            f"Expected more than 1 value per channel when training, got input size {input.shape}\n"
+            f"The mask leaves channels {channels} with {count[channels].tolist()} values. {_ONE_VALUE}"
         )
 
 
@@ -104,8 +105,8 @@ def check_mapped(running_mean: Any, running_var: Any) -> None:
     for sliced in mode.mapped:
         if id(running_mean._version_counter) not in sliced or id(running_var._version_counter) not in sliced:
             raise RuntimeError(
-                "Batch norm got a batched tensor as input while the running_mean or running_var, which will be updated in "
-                "place, were not batched.\nIf you are using a module and do not need eval mode, please set "
+                "Batch norm got a batched tensor as input while the running_mean or running_var, which will be updated "
+                "in place, were not batched.\nIf you are using a module and do not need eval mode, please set "
                 "`track_running_stats` to be False (func.replace_all_batch_norm_modules_ does so for a whole model)."
             )
 
@@ -121,9 +122,7 @@ def check_eps(eps: Any, training: bool) -> None:
 def check_momentum(momentum: Any) -> None:
     """momentum is a number here; only the layers know what None means."""
     if not isinstance(momentum, (int, float, np.number)):
-        raise TypeError(
-            f"batch_norm(): argument 'momentum' (position 7) must be float, not {type(momentum).__name__}"
-        )
+        raise TypeError(f"batch_norm(): argument 'momentum' (position 7) must be float, not {type(momentum).__name__}")
 
 
 def _check_size(name: str, value: np.ndarray, x: np.ndarray, channel_dim: int) -> None:
@@ -133,7 +132,9 @@ def _check_size(name: str, value: np.ndarray, x: np.ndarray, channel_dim: int) -
     if value.size == channels:
         raise RuntimeError(f"TensorAccessor expected 1 dims but tensor has {value.ndim}")
     shape = list(np.moveaxis(x, 1, channel_dim).shape)
-    hint = f"Channels are dimension {channel_dim}: the input of shape {shape} has {channels} there, {name} {value.size}."
+    hint = (
+        f"Channels are dimension {channel_dim}: the input of shape {shape} has {channels} there, {name} {value.size}."
+    )
     if channel_dim == 1 and x.ndim == 3 and x.shape[2] == value.size:
         hint += " Its last dimension fits: did you mean input.transpose(1, 2), or channel_dim=-1?"
     raise RuntimeError(f"{name} should contain {channels} elements not {value.size}\n{hint}")
@@ -157,11 +158,13 @@ def _check_dtypes(x: np.ndarray, running_mean: Any, running_var: Any, weight: An
     else:
         text = "mixed dtype (CPU): expect parameter to have scalar type of Float"
     kinds = ", ".join(sorted({from_numpy_dtype(d).name for d in given}))
-    raise RuntimeError(f"{text}\nThe input is {dtype.name}, the layer's tensors are {kinds}: use input.to() or layer.to().")
+    raise RuntimeError(
+        f"{text}\nThe input is {dtype.name}, the layer's tensors are {kinds}: use input.to() or layer.to()."
+    )
 
 
 def warn_not_finite(channels: np.ndarray, layer: Any) -> None:
-    """A batch whose statistics are not finite would poison the running estimates for ever: it is left out, once aloud."""
+    """A batch that is not finite would poison the running estimates for ever: it is left out, the first time aloud."""
     if layer is not None:
         if getattr(layer, "_warned_not_finite", False):
             return

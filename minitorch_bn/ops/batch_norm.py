@@ -17,21 +17,23 @@ symmetric, sum u P(v) = sum v P(u), because each of its three terms is. That one
     forward mode      dy = w r P(dx) + dw xh + db
     backward          gx = w r P(g)         gw = sum g xh         gb = sum g          (r P is its own transpose)
 
-**Differentiating backward.** Let u, a, c be the gradients that arrive for gx, gw, gb. What depends on g is linear, so its
-adjoint is read off, P being symmetric; for w and x write S = sum u w r P(g) + a sum g xh + c sum g and vary. With
+**Differentiating backward.** Let u, a, c be the gradients that arrive for gx, gw, gb. What depends on g is linear, so
+its adjoint is read off, P being symmetric; for w and x write S = sum u w r P(g) + a sum g xh + c sum g and vary. With
 dr = -r^2 mean(xh dx) and dxh = r P(dx), the product rule gives
 
     to g      w r P(u) + a xh + c
     to w      r sum u P(g)                                              (nothing is ever divided by w)
     to x      r P(h) - r^2 w xh mean(u P(g)),      h = a g - w r (u mean(g xh) + g mean(u xh))
 
-where h collects what multiplies dxh, namely a g and the two factors of -w r sum(u xh) mean(g xh), and the last term is dr.
+where h collects what multiplies dxh, namely a g and the two factors of -w r sum(u xh) mean(g xh), and the last term
+is dr.
 
-**Masks.** With a mask m of zeros and ones let M = sum m and mean(v) = sum(m v) / M, and multiply xh and P(v) by m: every
-line above holds as it stands (with c m in place of c), as if the masked values had been left out.
+**Masks.** With a mask m of zeros and ones let M = sum m and mean(v) = sum(m v) / M, and multiply xh and P(v) by m:
+every line above holds as it stands (with c m in place of c), as if the masked values had been left out.
 
 The lines are written with Tensors, mu, r and xh computed again from x, so the tape differentiates them again: every
-further order is right. A float kept from the forward pass would be a constant there, and the third order silently wrong.
+further order is right. A float kept from the forward pass would be a constant there, and the third order silently
+wrong.
 """
 
 from __future__ import annotations
@@ -167,7 +169,7 @@ def batch_norm(
     momentum batch. Otherwise ``running_mean`` and ``running_var`` are used. ``weight`` and ``bias`` have shape (C,).
     A boolean ``mask`` that broadcasts to the input leaves values out where it is False; the output is 0 there.
     Everything is checked before anything is changed; the running estimates ignore an empty batch, and, with a warning,
-    one whose statistics are not finite. Source: Ioffe and Szegedy (2015), https://arxiv.org/abs/1502.03167, Algorithm 1.
+    one whose statistics are not finite. Source: Ioffe and Szegedy (2015), Algorithm 1, https://arxiv.org/abs/1502.03167.
 
     Raises ValueError for one value per channel in training, RuntimeError for sizes that do not fit.
 
@@ -198,7 +200,7 @@ def normalized(
     mask: Any = None,
     channel_dim: int = 1,
 ) -> tuple[Any, Statistics]:
-    """The output of ``batch_norm``, and the batch's statistics, which are yet to be folded into the running estimates."""
+    """The output of ``batch_norm``, and the batch's statistics, yet to be folded into the running estimates."""
     x = input if channel_dim == 1 or input.dim() < 2 else input.movedim(channel_dim, 1)
     checks.check_batch_norm(x, running_mean, running_var, weight, bias, training, eps, channel_dim)
     if mask is not None:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from minitorch_bn._tensor import Tensor
 from minitorch_bn.optim.optimizer import (
     ElementwiseOptimizer,
     blocks,
@@ -16,7 +17,6 @@ from minitorch_bn.optim.optimizer import (
     require,
     zeros_like,
 )
-from minitorch_bn.tensor import Tensor
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -9,7 +9,7 @@ from minitorch_bn.optim.adam import Adam
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from minitorch_bn.tensor import Tensor
+    from minitorch_bn._tensor import Tensor
 
 
 class AdamW(Adam):

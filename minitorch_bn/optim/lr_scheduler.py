@@ -12,8 +12,8 @@ from bisect import bisect_right
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
+from minitorch_bn._tensor import Tensor
 from minitorch_bn.optim.optimizer import Optimizer, require
-from minitorch_bn.tensor import Tensor
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence

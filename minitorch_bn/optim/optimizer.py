@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from minitorch_bn._tensor import Tensor
 from minitorch_bn.autograd.grad_mode import enable_grad
 from minitorch_bn.autograd.hooks import RemovableHandle, add_hook
 from minitorch_bn.autograd.variable import wrap
 from minitorch_bn.dtypes import get_default_dtype
-from minitorch_bn.tensor import Tensor
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

@@ -20,7 +20,7 @@ from minitorch_bn.optim.optimizer import (
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from minitorch_bn.tensor import Tensor
+    from minitorch_bn._tensor import Tensor
 
 
 class RMSprop(ElementwiseOptimizer):

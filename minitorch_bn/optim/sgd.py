@@ -12,7 +12,7 @@ from minitorch_bn.optim.optimizer import ElementwiseOptimizer, blocks, check_lr,
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from minitorch_bn.tensor import Tensor
+    from minitorch_bn._tensor import Tensor
 
 
 class SGD(ElementwiseOptimizer):

@@ -24,9 +24,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Literal
 
+    from minitorch_bn._tensor import Tensor
     from minitorch_bn.ops.batch_norm import Statistics
     from minitorch_bn.optim.optimizer import Optimizer
-    from minitorch_bn.tensor import Tensor
 
     Averaging = Callable[[Tensor, Tensor, Tensor | int], Tensor]
     MultiAveraging = Callable[[list[Tensor], list[Tensor], Tensor | int], None]

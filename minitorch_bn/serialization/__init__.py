@@ -12,7 +12,7 @@ from __future__ import annotations
 import os
 from typing import IO, TYPE_CHECKING, Any
 
-from minitorch_bn.device import check_device
+from minitorch_bn._device import check_device
 
 if TYPE_CHECKING:
     from types import ModuleType

@@ -19,8 +19,8 @@ from typing import IO, Any
 import numpy as np
 
 from minitorch_bn import dtypes
+from minitorch_bn._device import device
 from minitorch_bn.autograd.variable import wrap
-from minitorch_bn.device import device
 from minitorch_bn.serialization.files import Archive, ArchiveWriter
 from minitorch_bn.serialization.plain import Encoder
 from minitorch_bn.size import Size

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from minitorch_bn._device import device
 from minitorch_bn.autograd.variable import Variable
-from minitorch_bn.device import device
 from minitorch_bn.dtypes import dtype
 from minitorch_bn.size import Size
 

@@ -18,8 +18,8 @@ from typing import IO, TYPE_CHECKING, Any
 import numpy as np
 
 from minitorch_bn import dtypes
+from minitorch_bn._device import CPU
 from minitorch_bn.autograd.variable import wrap
-from minitorch_bn.device import CPU
 from minitorch_bn.serialization.files import Archive, ArchiveWriter
 from minitorch_bn.serialization.plain import Encoder
 from minitorch_bn.size import Size

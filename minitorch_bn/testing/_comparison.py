@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 import minitorch_bn.dtypes as dt
+from minitorch_bn._tensor import Tensor
 from minitorch_bn.autograd.grad_mode import no_grad
 from minitorch_bn.creation import as_tensor
-from minitorch_bn.tensor import Tensor
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -16,7 +16,11 @@ ENVIRONMENT = {**os.environ, "PYTHONPATH": str(PROGRAM.parents[1]), "MPLBACKEND"
 
 def run(*arguments):
     done = subprocess.run(
-        [sys.executable, str(PROGRAM), *map(str, arguments)], capture_output=True, text=True, env=ENVIRONMENT, check=False
+        [sys.executable, str(PROGRAM), *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        env=ENVIRONMENT,
+        check=False,
     )
     assert done.returncode == 0, done.stderr
     return done
@@ -88,5 +92,3 @@ def test_bad_arguments_are_refused(arguments):
     )
     assert done.returncode == 2
     assert "error:" in done.stderr
-
-

@@ -142,7 +142,7 @@ WRONG = [
         RuntimeError,
         "weight should contain 5 elements not 3",
     ),
-    (lambda: nn.BatchNorm1d(3)(torch.ones(2, 3, dtype=torch.int64)), NotImplementedError, "\"batch_norm\" not impl"),
+    (lambda: nn.BatchNorm1d(3)(torch.ones(2, 3, dtype=torch.int64)), NotImplementedError, '"batch_norm" not impl'),
     (lambda: nn.BatchNorm1d(3)(torch.ones(2, 3).double()), RuntimeError, "mixed dtype (CPU): all inputs must share"),
     (lambda: nn.BatchNorm1d(3)([[1.0]]), AttributeError, "'list' object has no attribute 'dim'"),
     (lambda: nn.BatchNorm1d(), TypeError, "_BatchNorm.__init__() missing 1 required positional argument"),

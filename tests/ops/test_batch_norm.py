@@ -199,9 +199,7 @@ def test_hostile_values_stay_in_their_channel_and_corrupt_nothing(data):
         expected = centred / np.sqrt(variance + eps)
         unbiased = (variance.reshape(-1) * count / (count - 1)).astype(np.float32)
     good = np.isfinite(exact).all(dims)
-    np.testing.assert_allclose(
-        np.moveaxis(y, 1, 0)[good], np.moveaxis(expected, 1, 0)[good], rtol=2e-6, atol=2e-7
-    )
+    np.testing.assert_allclose(np.moveaxis(y, 1, 0)[good], np.moveaxis(expected, 1, 0)[good], rtol=2e-6, atol=2e-7)
     assert np.isnan(np.moveaxis(y, 1, 0)[~good]).all()
     folded = good.all() and np.isfinite(unbiased).all()
     assert folded == (not caught)

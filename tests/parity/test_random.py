@@ -283,9 +283,7 @@ def test_refused_as_pytorch_refuses(name: str, arguments: tuple, dtype: str) -> 
     assert_refused(name, arguments, dtype, 3)
 
 
-@pytest.mark.parametrize(
-    ("name", "arguments"), [("uniform_", (2, 1)), ("normal_", (0, -1)), ("random_", (3, 3))]
-)
+@pytest.mark.parametrize(("name", "arguments"), [("uniform_", (2, 1)), ("normal_", (0, -1)), ("random_", (3, 3))])
 def test_an_empty_destination_is_checked_too(name: str, arguments: tuple) -> None:
     assert_refused(name, arguments, "float32", 0)
 
@@ -361,9 +359,7 @@ def test_state_refused_as_pytorch_refuses(damage) -> None:
     assert first_line(error.value) == first_line(theirs.value)
 
 
-@pytest.mark.parametrize(
-    ("low", "high", "dtype"), [(0, 3000, "float16"), (-3000, 7, "float16"), (0, 2**25, "float32")]
-)
+@pytest.mark.parametrize(("low", "high", "dtype"), [(0, 3000, "float16"), (-3000, 7, "float16"), (0, 2**25, "float32")])
 def test_random_warns_of_gaps_as_pytorch(low: int, high: int, dtype: str) -> None:
     with pytest.warns(UserWarning, match="is out of bounds") as theirs:
         torch.empty(1, dtype=getattr(torch, dtype)).random_(low, high)

@@ -16,9 +16,9 @@ from minitorch_bn.nn.parameter import Parameter, is_lazy
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from minitorch_bn._tensor import Tensor
     from minitorch_bn.autograd.hooks import RemovableHandle
     from minitorch_bn.nn.modules.module import Module
-    from minitorch_bn.tensor import Tensor
 
 _EXTRA_STATE = "_extra_state"
 

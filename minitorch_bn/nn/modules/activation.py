@@ -12,8 +12,8 @@ from minitorch_bn.nn.modules.module import Module
 from minitorch_bn.nn.parameter import Parameter
 
 if TYPE_CHECKING:
+    from minitorch_bn._tensor import Tensor
     from minitorch_bn.dtypes import dtype as DType
-    from minitorch_bn.tensor import Tensor
 
 
 class _Inplace(Module):

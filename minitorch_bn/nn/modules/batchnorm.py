@@ -22,8 +22,8 @@ from minitorch_bn.ops.shape import cat
 class _NormBase(Module):
     """Parameters, running estimates and how they are saved; shared by all normalisations that keep such estimates.
 
-    ``momentum`` is the weight of the new batch: running = (1 - momentum) running + momentum batch. None averages over all
-    batches equally. The variance that normalises is the biased one; the one folded into ``running_var`` is unbiased.
+    ``momentum`` is the weight of the new batch: running = (1 - momentum) running + momentum batch. None averages over
+    all batches equally. The variance that normalises is the biased one; what ``running_var`` follows is the unbiased.
     """
 
     _tells_its_place = True
@@ -177,18 +177,20 @@ class _BatchNorm(_NormBase):
 class BatchNorm1d(_BatchNorm):
     r"""Batch Normalization of (N, C) or (N, C, L): y = weight (x - mean) / sqrt(var + eps) + bias for each channel C.
 
-    In training mean and (biased) variance are the batch's, and running estimates follow them; in evaluation the running
-    estimates are used. ``num_features`` is C; ``eps`` >= 0 is added to the variance; ``momentum`` is the weight of the new
-    batch (None: a plain average over all batches); ``affine=False`` leaves out weight and bias, ``bias=False`` the bias
-    alone; ``track_running_stats=False`` uses the batch's statistics in evaluation too. Parameters and buffers have the
-    ``dtype`` given (default: the default dtype). ``state_dict()`` holds the live buffers: copy it to keep a snapshot.
+    In training mean and (biased) variance are the batch's, and running estimates follow them; in evaluation the
+    running estimates are used. ``num_features`` is C; ``eps`` >= 0 is added to the variance; ``momentum`` is the weight
+    of the new batch (None: a plain average over all batches); ``affine=False`` leaves out weight and bias,
+    ``bias=False`` the bias alone; ``track_running_stats=False`` uses the batch's statistics in evaluation too.
+    Parameters and buffers have the ``dtype`` given (default: the default dtype). ``state_dict()`` holds the live
+    buffers: copy it to keep a snapshot.
 
     Raises ValueError for input of other dimensions or with one value per channel in training, RuntimeError for a wrong
     number of channels. Source: Ioffe and Szegedy (2015), https://arxiv.org/abs/1502.03167.
 
-    Beyond PyTorch: ``forward(x, mask)`` leaves out the values where a boolean mask is False; ``channel_dim`` says where the
-    channels are (-1: last); ``virtual_batch_size`` splits a training batch into ghost batches of that many samples, each
-    normalised by itself and folded into the running estimates in turn (Hoffer et al., 2017, https://arxiv.org/abs/1705.08741).
+    Beyond PyTorch: ``forward(x, mask)`` leaves out the values where a boolean mask is False; ``channel_dim`` says where
+    the channels are (-1: last); ``virtual_batch_size`` splits a training batch into ghost batches of that many samples,
+    each normalised by itself and folded into the running estimates in turn (Hoffer et al., 2017,
+    https://arxiv.org/abs/1705.08741).
 
     >>> import minitorch_bn as torch
     >>> bn = torch.nn.BatchNorm1d(2)

@@ -12,9 +12,9 @@ from minitorch_bn.nn.modules.batchnorm import BatchNorm1d, BatchNorm2d, BatchNor
 from minitorch_bn.ops.batch_norm import normalized
 
 if TYPE_CHECKING:
+    from minitorch_bn._tensor import Tensor
     from minitorch_bn.dtypes import dtype as DType
     from minitorch_bn.ops.batch_norm import Statistics
-    from minitorch_bn.tensor import Tensor
 
 
 class _BatchRenorm(_BatchNorm):

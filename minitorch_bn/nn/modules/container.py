@@ -7,10 +7,10 @@ from collections import OrderedDict
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from minitorch_bn._tensor import Tensor
 from minitorch_bn.autograd.variable import Variable
 from minitorch_bn.nn.modules.module import Module, _typename
 from minitorch_bn.nn.parameter import Parameter
-from minitorch_bn.tensor import Tensor
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from typing import ClassVar
 
+    from minitorch_bn._tensor import Tensor
     from minitorch_bn.dtypes import dtype as DType
-    from minitorch_bn.tensor import Tensor
 
     Ints = int | tuple[int, ...]
 
@@ -69,7 +69,7 @@ class _ConvNd(Module):
         self.out_channels = out_channels
         self.kernel_size = self._per_dimension(kernel_size)
         self.stride = self._per_dimension(stride)
-        self.padding = padding if isinstance(padding, str) else self._per_dimension(padding)
+        self.padding: Any = padding if isinstance(padding, str) else self._per_dimension(padding)
         self.dilation = self._per_dimension(dilation)
         self.output_padding = self._per_dimension(output_padding)
         self.groups = groups
@@ -158,7 +158,7 @@ class _Conv(_ConvNd):
         return pad
 
     def _conv_forward(self, input: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-        padding: Any = self.padding
+        padding = self.padding
         if self.padding_mode != "zeros":
             input = F.pad(input, self._reversed_padding_repeated_twice, mode=self.padding_mode)
             padding = 0

@@ -8,7 +8,7 @@ from minitorch_bn.nn import functional as F
 from minitorch_bn.nn.modules.module import Module
 
 if TYPE_CHECKING:
-    from minitorch_bn.tensor import Tensor
+    from minitorch_bn._tensor import Tensor
 
 
 class _DropoutNd(Module):

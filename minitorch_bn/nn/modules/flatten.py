@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from minitorch_bn.nn.modules.module import Module
 
 if TYPE_CHECKING:
-    from minitorch_bn.tensor import Tensor
+    from minitorch_bn._tensor import Tensor
 
 
 class Flatten(Module):

@@ -11,8 +11,8 @@ from minitorch_bn.nn.modules.lazy import _LazyNormBase
 from minitorch_bn.ops.normalization import instance_norm_of_layer
 
 if TYPE_CHECKING:
+    from minitorch_bn._tensor import Tensor
     from minitorch_bn.dtypes import dtype as DType
-    from minitorch_bn.tensor import Tensor
 
 
 class _InstanceNorm(_NormBase):

@@ -12,7 +12,7 @@ from minitorch_bn.nn.modules.module import Module
 from minitorch_bn.ops.loss import legacy_reduction
 
 if TYPE_CHECKING:
-    from minitorch_bn.tensor import Tensor
+    from minitorch_bn._tensor import Tensor
 
 
 class _Loss(Module):

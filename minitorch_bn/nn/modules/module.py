@@ -10,9 +10,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from minitorch_bn import dtypes
+from minitorch_bn._device import check_device
 from minitorch_bn.autograd.variable import Variable
 from minitorch_bn.creation import empty
-from minitorch_bn.device import check_device
 from minitorch_bn.nn.modules._hooks import HookedCall, Hooks
 from minitorch_bn.nn.modules._state_dict import StateDict
 from minitorch_bn.nn.parameter import Buffer, Parameter
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self
 
-    from minitorch_bn.tensor import Tensor
+    from minitorch_bn._tensor import Tensor
 
 _REGISTRIES = ("_parameters", "_modules", "_buffers")  # in the order in which an assignment asks them
 _NOUNS = {"_parameters": "parameters", "_modules": "module", "_buffers": "buffer"}

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import ClassVar
 
-    from minitorch_bn.tensor import Tensor
+    from minitorch_bn._tensor import Tensor
 
     Ints = int | tuple[int, ...]
     Sizes = int | None | tuple[int | None, ...]

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from minitorch_bn._tensor import Tensor
 from minitorch_bn.autograd.variable import wrap
-from minitorch_bn.tensor import Tensor
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from minitorch_bn._tensor import Tensor
 from minitorch_bn.ops.shape import cat
-from minitorch_bn.tensor import Tensor
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -32,7 +32,7 @@ from minitorch_bn.nn.parameter import Parameter
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from minitorch_bn.tensor import Tensor
+    from minitorch_bn._tensor import Tensor
 
 __all__ = ["fuse", "fuse_conv_bn_eval", "fuse_conv_bn_weights", "fuse_linear_bn_eval", "fuse_linear_bn_weights"]
 

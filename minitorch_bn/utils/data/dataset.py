@@ -14,8 +14,8 @@ from minitorch_bn import random
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
+    from minitorch_bn._tensor import Tensor
     from minitorch_bn.random import Generator
-    from minitorch_bn.tensor import Tensor
 
 T_co = TypeVar("T_co", covariant=True)
 

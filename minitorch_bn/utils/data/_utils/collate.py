@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from minitorch_bn._tensor import Tensor
 from minitorch_bn.creation import as_tensor, tensor
 from minitorch_bn.dtypes import float64
 from minitorch_bn.ops.shape import stack
-from minitorch_bn.tensor import Tensor
 
 _NO_NUMBERS = "USOV"  # kinds of numpy arrays that no tensor can hold
 

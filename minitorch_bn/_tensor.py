@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 
 from minitorch_bn import _dlpack, _inplace, _legacy, creation, dtypes, functional, random
+from minitorch_bn._device import CPU, check_device, device
+from minitorch_bn._layout import layout, strided
 from minitorch_bn._tensor_str import tensor_str
 from minitorch_bn.autograd import engine, hooks, views
 from minitorch_bn.autograd.node import Operator
 from minitorch_bn.autograd.variable import Variable, set_tensor_class, wrap
-from minitorch_bn.device import CPU, check_device, device
-from minitorch_bn.layout import layout, strided
 from minitorch_bn.ops import (
     arithmetic,
     counting,
