@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -28,6 +28,7 @@ class _NormBase(Module):
 
     _tells_its_place = True
     _frozen = False  # set by nn.utils.freeze
+    __constants__: ClassVar = ["track_running_stats", "momentum", "eps", "num_features", "affine"]
     _version = 2  # 2: num_batches_tracked is part of the state
 
     num_features: int
