@@ -37,12 +37,14 @@ def run_backward(
     create_graph: bool,
     captures: dict[tuple[Node, int], Any] | None = None,
     stop_there: bool = False,
+    fresh: bool = False,
 ) -> None:
     """Sends ``grads`` from ``roots`` down the graph.
 
     ``captures``, if given, maps (node, output_nr) to None: the gradients that arrive there are put in, and only nodes
     on the way to one of them run. Without it, every leaf accumulates into its ``.grad``. With ``stop_there`` what lies
-    beyond those nodes is left alone, even where it leads to another of them.
+    beyond those nodes is left alone, even where it leads to another of them. ``fresh`` says that nobody else knows
+    ``grads``: then a leaf may take over the memory of a gradient that arrives.
     """
     runs = None
     if captures is not None:
@@ -52,8 +54,8 @@ def run_backward(
     heap: list[int] = []
     edges: Any = roots
     results: Any = grads
-    before = mode.grad
-    mode.grad = create_graph
+    before = mode.grad, mode.gradients_seen
+    mode.grad, mode.gradients_seen = create_graph, not fresh
     try:
         while True:
             for edge, grad in zip(edges, results):
@@ -90,7 +92,7 @@ def run_backward(
             if not retain_graph:
                 node.release()
     finally:
-        mode.grad = before
+        mode.grad, mode.gradients_seen = before
 
 
 def _add(a: Any, b: Any) -> Any:
@@ -188,7 +190,7 @@ def backward(
     roots, grads = _starting_points(outputs, grad_tensors if grad_variables is None else grad_variables)
     retain = create_graph if retain_graph is None else retain_graph
     if inputs is None:
-        run_backward(roots, grads, retain, create_graph)
+        run_backward(roots, grads, retain, create_graph, fresh=grad_tensors is None and grad_variables is None)
         return
     variables = {_input_edge(v): v for v in _as_tuple(inputs)}
     captures: dict = dict.fromkeys(variables)

@@ -58,6 +58,7 @@ class FunctionCtx(Node):
         return value  # what a user saves beside inputs and outputs is his constant, as in PyTorch
 
     def run(self, grads: list) -> tuple:
+        mode.gradients_seen = True
         result = self._rule()(self, *grads)
         result = result if isinstance(result, tuple) else (result,)
         if len(result) > len(self.edges) and all(g is None for g in result[len(self.edges) :]):

@@ -22,6 +22,7 @@ class _Mode(threading.local):
 
     grad = True
     inference = False
+    gradients_seen = False  # whether, in this backward pass, code of the user's has had a gradient in its hands
     frozen_statistics = False  # while a checkpoint computes again: running estimates have seen this batch already
     mapped: tuple[frozenset[int], ...] = ()  # for each vmap around: the version counters of what it takes slices of
 

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from minitorch_bn.autograd.variable import Variable
 
+from minitorch_bn.autograd.grad_mode import mode
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -98,6 +100,7 @@ def call_tensor_hooks(node: Any, grads: list) -> None:
 
 def call_chain(hooks: dict, grad: Any) -> Any:
     """Each hook sees what the one before it returned."""
+    mode.gradients_seen = True
     for fn in tuple(hooks.values()):
         result = fn(grad)
         if result is not None:
@@ -108,6 +111,7 @@ def call_chain(hooks: dict, grad: Any) -> Any:
 
 def call_node_hooks(hooks: dict, values: tuple, *others: Any) -> tuple:
     """Node hooks see all gradients at once and may return a new tuple of them."""
+    mode.gradients_seen = True
     for fn in tuple(hooks.values()):
         result = fn(values, *others)
         if result is None:

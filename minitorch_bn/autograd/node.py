@@ -8,6 +8,7 @@ that depends on the inputs still connected to them.
 from __future__ import annotations
 
 import itertools
+import sys
 import threading
 import weakref
 from typing import TYPE_CHECKING, Any
@@ -238,14 +239,28 @@ class AccumulateGrad(Node):
 def accumulate(variable: Variable, grad: Any, keep_graph: bool) -> None:
     """``variable.grad += grad``; in place unless the sum itself is to be differentiated (``create_graph``)."""
     total: Any = variable._grad
-    if total is None:
-        # A copy, since the same array may be on its way to other tensors too.
+    if total is None and not (keep_graph or mode.gradients_seen) and grad._data.base is None and _is_only_holder(grad):
+        variable._grad = wrap(grad._data)
+    elif total is None:
+        # a copy, since the same array may be on its way to other tensors too
         variable._grad = wrap(np.empty_like(grad._data)).copy_(grad) if keep_graph else wrap(grad._data.copy())
     elif keep_graph or not total._data.flags.writeable:
         variable._grad = total + grad
     else:
         mode.quietly(np.add, total._data, grad._data, total._data)
         total._version_counter[0] += 1
+
+
+def _references(tensor: Any) -> int:
+    return sys.getrefcount(tensor._data)
+
+
+_ONE_HOLDER = _references(wrap(np.zeros(1)))  # how many references that is differs between Pythons
+
+
+def _is_only_holder(tensor: Any) -> bool:
+    """Whether nothing else holds this tensor's array."""
+    return _references(tensor) == _ONE_HOLDER
 
 
 def gradient_edge(tensor: Variable) -> tuple[Node, int]:

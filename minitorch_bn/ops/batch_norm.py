@@ -84,7 +84,9 @@ class BatchNormBackward(Operator, name="NativeBatchNormBackwardBackward0"):
     def forward(ctx, g, x, weight, mask, eps, statistics):
         ctx.save_for_backward(g, x, weight, mask)
         ctx.eps = eps
-        return kernels.batch_norm_backward(g, x, weight, mask, statistics.mean, statistics.var, eps)
+        gx, gw, gb = kernels.batch_norm_backward(g, x, weight, mask, statistics.mean, statistics.var, eps)
+        dtype = x.dtype if weight is None else weight.dtype
+        return gx, gw.astype(dtype), gb.astype(dtype)
 
     def backward(ctx, u, a, c):
         g, x, weight, mask = ctx.saved_tensors

@@ -353,3 +353,56 @@ def test_node_outlives_nothing_but_its_graph(x):
     node = y.grad_fn
     assert node is y.grad_fn
     assert (y + 1).grad_fn.next_functions[0][0] is node
+
+
+class TestALeafTakesOverOnlyMemoryThatNobodyElseHolds:
+    """The first gradient of a leaf may keep the array it came in; filling it must change nothing else."""
+
+    def filled(self, y, x, gradient=None):
+        y.backward(gradient)
+        x.grad.fill_(9)
+
+    def test_two_leaves_of_one_sum(self):
+        x, y = torch.ones(3, requires_grad=True), torch.ones(3, requires_grad=True)
+        self.filled((x + y).sum(), x)
+        assert y.grad.tolist() == [1, 1, 1]
+
+    def test_a_given_gradient(self):
+        x, given = torch.ones(3, requires_grad=True), torch.ones(3)
+        self.filled(x.clone(), x, given)
+        assert given.tolist() == [1, 1, 1]
+
+    def test_what_a_hook_kept(self):
+        x, kept = torch.ones(3, requires_grad=True), []
+        y = x + 0
+        y.register_hook(kept.append)
+        self.filled(y.sum(), x)
+        assert kept[0].tolist() == [1, 1, 1]
+
+    def test_what_a_custom_operator_kept(self):
+        x, kept = torch.ones(3, requires_grad=True), []
+
+        class Identity(torch.autograd.Function):
+            @staticmethod
+            def forward(ctx, x):
+                return x.clone()
+
+            @staticmethod
+            def backward(ctx, grad):
+                kept.append(grad)
+                return grad
+
+        self.filled(Identity.apply(x).sum(), x)
+        assert kept[0].tolist() == [1, 1, 1]
+
+    def test_a_retained_gradient(self):
+        x = torch.ones(3, requires_grad=True)
+        y = x + 0
+        y.retain_grad()
+        self.filled(y.sum(), x)
+        assert y.grad.tolist() == [1, 1, 1]
+
+    def test_the_values_of_another_leaf(self):
+        x, y = torch.ones(3, requires_grad=True), torch.tensor([2.0, 3.0, 4.0], requires_grad=True)
+        self.filled((x * y).sum(), x)
+        assert y.tolist() == [2, 3, 4]

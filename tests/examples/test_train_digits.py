@@ -67,6 +67,7 @@ def test_a_resumed_run_reaches_the_same_numbers(tmp_path):
 
 INTERRUPTED = """
 import runpy, sys, signal, os
+signal.signal(signal.SIGINT, signal.default_int_handler)  # where the tests run in the background it is ignored
 sys.argv = sys.argv[1:]
 program = runpy.run_path(sys.argv[0], run_name="program")
 save = program["Run"].save
