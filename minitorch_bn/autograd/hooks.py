@@ -6,9 +6,8 @@ import itertools
 import weakref
 from typing import TYPE_CHECKING, Any
 
-from minitorch_bn.autograd.variable import Variable
-
 from minitorch_bn.autograd.grad_mode import mode
+from minitorch_bn.autograd.variable import Variable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
