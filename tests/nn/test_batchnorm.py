@@ -426,3 +426,49 @@ def test_virtual_batches_are_batches_of_their_own_in_training(rng, samples, size
     whole = torch.tensor(x)
     assert torch.equal(ghost.eval()(whole), F.batch_norm(whole, *list(ghost.buffers())[:2], ghost.weight, ghost.bias))
     assert "virtual_batch_size=4" in repr(ghost)
+
+
+# -- accuracy of the state, threads --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("offset", [0.0, 10.0, 1e3, 1e4, 1e6])
+@pytest.mark.parametrize("shape", [(12544, 8), (64, 8, 14, 14)])
+def test_running_estimates_are_as_accurate_as_float32_holds_them(rng, shape, offset):
+    x = (rng.standard_normal(shape) + offset).astype(np.float32)
+    bn = (nn.BatchNorm1d if len(shape) == 2 else nn.BatchNorm2d)(8, momentum=1.0)
+    bn(torch.from_numpy(x))
+    exact = np.moveaxis(x.astype(np.float64), 1, 0).reshape(8, -1)
+    np.testing.assert_allclose(bn.running_mean.numpy(), exact.mean(1), rtol=6e-8, atol=1e-9)
+    np.testing.assert_allclose(bn.running_var.numpy(), exact.var(1, ddof=1), rtol=6e-8)
+
+
+def test_threads_may_evaluate_with_one_layer_at_once(rng):
+    from concurrent.futures import ThreadPoolExecutor
+
+    bn = nn.BatchNorm2d(16).eval()
+    inputs = [torch.tensor(rng.standard_normal((8, 16, 20, 20)), dtype=torch.float32) for _ in range(8)]
+    alone = [bn(x).detach() for x in inputs]
+    before = copy.deepcopy(bn.state_dict())
+    with ThreadPoolExecutor(4) as pool:
+        together = list(pool.map(bn, inputs * 5))
+    for i, y in enumerate(together):
+        assert torch.equal(y.detach(), alone[i % 8])
+    for key, value in bn.state_dict().items():
+        assert torch.equal(value, before[key])
+
+
+def test_threads_may_train_layers_of_their_own_at_once(rng):
+    from concurrent.futures import ThreadPoolExecutor
+
+    inputs = [rng.standard_normal((16, 8, 10, 10)).astype(np.float32) for _ in range(8)]
+
+    def train(x):
+        bn, leaf = nn.BatchNorm2d(8), torch.tensor(x, requires_grad=True)
+        (bn(leaf) ** 3).sum().backward()
+        return leaf.grad.numpy(), bn.weight.grad.numpy(), bn.running_var.numpy()
+
+    alone = [train(x) for x in inputs]
+    with ThreadPoolExecutor(4) as pool:
+        for together, expected in zip(pool.map(train, inputs), alone):
+            for ours, theirs in zip(together, expected):
+                np.testing.assert_array_equal(ours, theirs)

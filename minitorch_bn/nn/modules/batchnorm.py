@@ -218,6 +218,14 @@ class BatchNorm2d(_BatchNorm):
     >>> import minitorch_bn as torch
     >>> torch.nn.BatchNorm2d(3, momentum=None)(torch.randn(2, 3, 4, 4)).shape
     torch.Size([2, 3, 4, 4])
+
+    With the channels last, and each half of the batch normalised by itself:
+
+    >>> bn = torch.nn.BatchNorm2d(3, channel_dim=-1, virtual_batch_size=2)
+    >>> y = bn(torch.randn(4, 5, 5, 3)); y.shape, bn.num_batches_tracked.item()
+    (torch.Size([4, 5, 5, 3]), 2)
+    >>> torch.allclose(y[:2].mean((0, 1, 2)), torch.zeros(3), atol=1e-6)
+    True
     """
 
     def _check_input_dim(self, input: Any) -> None:
