@@ -428,7 +428,7 @@ def test_virtual_batches_are_batches_of_their_own_in_training(rng, samples, size
     assert "virtual_batch_size=4" in repr(ghost)
 
 
-# -- accuracy of the state, threads --------------------------------------------------------------------------------------
+# -- accuracy of the state, threads ------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("offset", [0.0, 10.0, 1e3, 1e4, 1e6])
