@@ -231,15 +231,18 @@ class AccumulateGrad(Node):
         if not self.variable._requires_grad:
             return ()  # switched off since
         with self._lock:
-            accumulate(self.variable, grads[0], keep_graph=mode.grad)
+            accumulate(self.variable, grads[0], keep_graph=mode.grad, take_over=not mode.gradients_seen)
         call_post_accumulate_hooks(self.variable)
         return ()
 
 
-def accumulate(variable: Variable, grad: Any, keep_graph: bool) -> None:
-    """``variable.grad += grad``; in place unless the sum itself is to be differentiated (``create_graph``)."""
+def accumulate(variable: Variable, grad: Any, keep_graph: bool, take_over: bool = False) -> None:
+    """``variable.grad += grad``; in place unless the sum itself is to be differentiated (``create_graph``).
+
+    ``take_over`` allows the first gradient to be kept in the array it came in, if no other tensor holds that.
+    """
     total: Any = variable._grad
-    if total is None and not (keep_graph or mode.gradients_seen) and grad._data.base is None and _is_only_holder(grad):
+    if total is None and take_over and not keep_graph and grad._data.base is None and _is_only_holder(grad):
         variable._grad = wrap(grad._data)
     elif total is None:
         # a copy, since the same array may be on its way to other tensors too

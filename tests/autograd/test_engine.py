@@ -372,6 +372,12 @@ class TestALeafTakesOverOnlyMemoryThatNobodyElseHolds:
         self.filled(x.clone(), x, given)
         assert given.tolist() == [1, 1, 1]
 
+    def test_a_given_gradient_with_inputs(self):
+        x, given = torch.ones(3, requires_grad=True), torch.ones(3)
+        x.clone().backward(given, inputs=[x])
+        x.grad.fill_(9)
+        assert given.tolist() == [1, 1, 1]
+
     def test_what_a_hook_kept(self):
         x, kept = torch.ones(3, requires_grad=True), []
         y = x + 0
