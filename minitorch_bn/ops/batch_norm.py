@@ -205,6 +205,7 @@ def normalized(
     """The output of ``batch_norm``, and the batch's statistics, yet to be folded into the running estimates."""
     x = input if channel_dim == 1 or input.dim() < 2 else input.movedim(channel_dim, 1)
     checks.check_batch_norm(x, running_mean, running_var, weight, bias, training, eps, channel_dim)
+    weight, bias = (v if v is None or v.dim() == 1 else v.reshape(-1) for v in (weight, bias))
     if mask is not None:
         mask = checks.expanded_mask(mask, input)
         mask = mask if x is input else mask.movedim(channel_dim, 1)

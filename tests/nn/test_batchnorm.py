@@ -472,3 +472,21 @@ def test_threads_may_train_layers_of_their_own_at_once(rng):
         for together, expected in zip(pool.map(train, inputs), alone):
             for ours, theirs in zip(together, expected):
                 np.testing.assert_array_equal(ours, theirs)
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_parameters_of_another_shape_but_the_right_size(training):
+    x = torch.randn(4, 3)
+    weight, bias = torch.full((3, 1), 2.0, requires_grad=True), torch.ones(1, 3, requires_grad=True)
+    y = F.batch_norm(x, torch.zeros(3), torch.ones(3), weight, bias, training=training)
+    plain = F.batch_norm(x, torch.zeros(3), torch.ones(3), weight.reshape(3), bias.reshape(3), training=training)
+    assert torch.equal(y, plain)
+    y.sum().backward()
+    assert (weight.grad.shape, bias.grad.shape) == ((3, 1), (1, 3))
+
+
+def test_second_order_with_the_channels_last(rng):
+    bn = nn.BatchNorm1d(3, channel_dim=-1, dtype=torch.float64)
+    x = torch.tensor(rng.standard_normal((2, 4, 3)), requires_grad=True)
+    assert torch.autograd.gradcheck(bn, x)
+    assert torch.autograd.gradgradcheck(bn, x)
