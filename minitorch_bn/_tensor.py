@@ -351,7 +351,13 @@ class Tensor(Variable):
     __dlpack_device__ = _dlpack.device_of
 
     def to(
-        self, *args: Any, dtype: Any = None, device: Any = None, copy: bool = False, non_blocking: bool = False
+        self,
+        *args: Any,
+        dtype: Any = None,
+        device: Any = None,
+        copy: bool = False,
+        non_blocking: bool = False,
+        memory_format: Any = None,
     ) -> Any:
         """As another dtype: ``to(dtype)``, ``to(device, dtype)``, ``to(other)``; itself if nothing changes."""
         for arg in args:

@@ -549,9 +549,22 @@ def scatter_add(input: Any, dim: int, index: Any, src: Any) -> Any:
     return ScatterAdd.apply(input, index, source, d)
 
 
-def scatter(input: Any, dim: int, index: Any, src: Any = None, *, value: float | None = None) -> Any:
-    """A copy with ``src`` (a tensor or a number) or the number ``value`` written at ``index`` along ``dim``."""
-    operator, source, d = scatter_arguments(input, dim, index, src if value is None else value)
+def scatter(
+    input: Any, dim: int, index: Any, src: Any = None, *, value: float | None = None, reduce: str | None = None
+) -> Any:
+    """A copy with ``src`` (a tensor or a number) or the number ``value`` written at ``index`` along ``dim``.
+
+    With ``reduce`` "add" or "multiply" it is added to, or multiplied with, what is there.
+    """
+    src = src if value is None else value
+    if reduce is not None:
+        if reduce not in ("add", "multiply"):
+            raise RuntimeError("reduce argument must be either add or multiply.")
+        source = fill_value(src, input.dtype).expand(index.shape) if is_number(src) else src
+        if reduce == "add":
+            return scatter_add(input, dim, index, source)
+        return input.scatter_reduce(dim, index, source, "prod")
+    operator, source, d = scatter_arguments(input, dim, index, src)
     return operator.apply(input, index, source, d)
 
 

@@ -453,6 +453,7 @@ def take_along_dim(input: Any, indices: Any, dim: int | None = None) -> Any:
             f"torch.take_along_dim(): dtype of indices should be Long but got {indices.dtype.legacy_name}"
         )
     d = canonical_dim(dim, a.ndim)
+    indices = indices.where(indices >= 0, indices + (a.shape[d] if a.ndim else 1))  # negative ones count from the end
     if not a.ndim:
         return input.gather(0, indices)
     one = broadcast_shapes((*a.shape[:d], 1, *a.shape[d + 1 :]), (*i.shape[:d], 1, *i.shape[d + 1 :]))

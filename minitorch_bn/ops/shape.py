@@ -528,7 +528,10 @@ def squeeze(input: Any, dim: Any = None) -> Any:
     """Dimensions of size 1 dropped: all, or those of ``dim`` that have size 1."""
     require_tensor("squeeze", input)
     shape = input._data.shape
-    dims = range(len(shape)) if dim is None or dim == () else canonical_dims(dim, len(shape))
+    if dim is None:
+        dims: Any = range(len(shape))
+    else:
+        dims = canonical_dims(dim, len(shape)) if dim not in ((), []) else ()
     operator = Squeeze if dim is None else SqueezeDims if isinstance(dim, (tuple, list)) else SqueezeDim
     return operator.apply(input, tuple(d for d in dims if shape[d] == 1))
 

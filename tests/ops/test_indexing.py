@@ -139,3 +139,21 @@ def test_a_wrong_index_changes_nothing(index, error):
     with pytest.raises(IndexError, match=error):
         x[index] = 1
     assert not x.any()
+
+
+def test_scatter_with_a_reduction():
+    x = torch.arange(6.0).reshape(2, 3)
+    index = torch.tensor([[0, 1, 0], [1, 0, 1]])
+    assert x.scatter(0, index, torch.ones(2, 3), reduce="add").tolist() == [[1, 2, 3], [4, 5, 6]]
+    assert x.scatter(0, index, 2.0, reduce="multiply").tolist() == [[0, 2, 4], [6, 8, 10]]
+    with pytest.raises(RuntimeError, match="reduce argument must be either add or multiply"):
+        x.scatter(0, index, 2.0, reduce="mean")
+
+
+def test_take_along_dim_counts_negative_indices_from_the_end():
+    x = torch.arange(6.0).reshape(2, 3)
+    assert torch.take_along_dim(x, torch.tensor([[-1], [-2]]), 1).tolist() == [[2.0], [4.0]]
+
+
+def test_squeezing_no_dimensions_changes_nothing():
+    assert torch.ones(1, 2, 1).squeeze(()).shape == (1, 2, 1)
