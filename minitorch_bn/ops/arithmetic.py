@@ -467,12 +467,16 @@ def floor_divide(input: Any, other: Any) -> Any:
 
 def remainder(input: Any, other: Any) -> Any:
     """Python's modulus: the result has the divisor's sign."""
+    if is_number(input) and is_number(other):
+        raise invalid_arguments("remainder", input, other, expected="(Tensor or Number input, Tensor other)")
     a, b = divisible("remainder_cpu", input, other, "remainder")
     return (RemainderScalar if is_number(other) else Remainder).apply(a, b)
 
 
 def fmod(input: Any, other: Any) -> Any:
     """C's modulus: the result has the dividend's sign."""
+    if is_number(input):
+        raise invalid_arguments("fmod", input, other, expected="(Tensor input, Tensor or Number other)")
     a, b = divisible("fmod_cpu", input, other, "fmod")
     return (FmodScalar if is_number(other) else Fmod).apply(a, b)
 
@@ -573,6 +577,8 @@ def _floats(function: str, input: Any, other: Any) -> tuple:
 
 def xlogy(input: Any, other: Any) -> Any:
     """input * log(other), and 0 where input is 0."""
+    if is_number(input) and is_number(other):
+        raise invalid_arguments("xlogy", input, other, expected="(Tensor or Number input, Tensor other)")
     operator = XLogYBase if is_number(input) else XLogYScalar if is_number(other) else XLogY
     return operator.apply(*map(floating, promoted(input, other)))
 

@@ -822,6 +822,8 @@ def _comparison(name: str, ufunc: Any, symbol: str) -> Any:
     def function(input: Any, other: Any) -> Any:
         if not is_number(other) and not isinstance(other, Variable):
             raise invalid_arguments(name, other, expected="(Tensor or Number other)")
+        if not isinstance(input, Variable):
+            raise invalid_arguments(name, input, other, expected="(Tensor input, Tensor or Number other)")
         return _elementwise(ufunc, *operands(input, other))
 
     function.__doc__ = f"input {symbol} other, element by element, as booleans."
@@ -919,6 +921,8 @@ def isfinite(input: Any) -> Any:
 
 def isclose(input: Any, other: Any, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False) -> Any:
     """|input - other| <= atol + rtol * |other|, element by element."""
+    require_tensor("isclose", input)
+    require_tensor("isclose", other, "other", 2)
     if input._data.dtype != other._data.dtype:
         raise RuntimeError(f"{input.dtype.legacy_name} did not match {other.dtype.legacy_name}")
     for name, tolerance in (("rtol", rtol), ("atol", atol)):

@@ -709,12 +709,16 @@ def meshgrid(*tensors: Any, indexing: str = "ij") -> tuple:
 
 def hstack(tensors: Any) -> Any:
     """Joined side by side: along dimension 1 (0 for 1-d tensors)."""
+    if not tensors:
+        raise RuntimeError("hstack expects a non-empty TensorList")
     parts = [x.reshape(1) if not x._data.ndim else x for x in tensors]
     return cat(parts, 0 if parts[0]._data.ndim == 1 else 1)
 
 
 def vstack(tensors: Any) -> Any:
     """Joined one below the other, 1-d tensors as rows."""
+    if not tensors:
+        raise RuntimeError("vstack expects a non-empty TensorList")
     return cat([x.reshape(1, -1) if x._data.ndim < 2 else x for x in tensors], 0)
 
 
