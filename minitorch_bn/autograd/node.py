@@ -204,7 +204,8 @@ class AccumulateGrad(Node):
 
     __slots__ = ("variable",)
     edges = ()
-    _lock = threading.Lock()  # two threads may run backward into the same leaf
+    # Two threads may run backward into the same leaf; a recorded sum may meet a new leaf while the lock is held.
+    _lock = threading.RLock()
 
     def __init__(self, variable: Variable) -> None:
         self.variable = variable

@@ -412,3 +412,11 @@ class TestALeafTakesOverOnlyMemoryThatNobodyElseHolds:
         x, y = torch.ones(3, requires_grad=True), torch.tensor([2.0, 3.0, 4.0], requires_grad=True)
         self.filled((x * y).sum(), x)
         assert y.tolist() == [2, 3, 4]
+
+
+def test_a_given_gradient_may_be_a_leaf_that_no_graph_has_seen_yet():
+    # the recorded copy into x.grad makes the leaf's accumulator while x's own is at work
+    x, given = torch.ones(2, requires_grad=True), torch.ones(2, requires_grad=True)
+    x.clone().backward(given, create_graph=True)
+    x.grad.sum().backward()
+    assert given.grad.tolist() == [1, 1]
