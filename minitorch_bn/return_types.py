@@ -26,6 +26,8 @@ def _return_type(name: str, *fields: str) -> Any:
     return type(name, (_Fields,), body)
 
 
+max = _return_type("max", "values", "indices")
+min = _return_type("min", "values", "indices")
 sort = _return_type("sort", "values", "indices")
 topk = _return_type("topk", "values", "indices")
 kthvalue = _return_type("kthvalue", "values", "indices")

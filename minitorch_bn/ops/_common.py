@@ -71,6 +71,18 @@ def floating(a: Any, function: str = "operator") -> Any:
     return a.to(dtypes.get_default_dtype()) if a._data.dtype.kind in "iub" else a
 
 
+def floating_function(operator: Any, formula: str) -> Any:
+    """The function behind an operator on one floating tensor; integers become the default dtype."""
+    name = operator.__qualname__.lower()
+
+    def function(input: Any) -> Any:
+        return operator.apply(floating(input, name))
+
+    function.__doc__ = f"{formula}, element by element; integers become the default dtype."
+    function.__name__ = function.__qualname__ = name
+    return function
+
+
 def constant(value: Any, dtype: dtypes.dtype) -> Any:
     """A number or array as a tensor without history."""
     if isinstance(value, _NUMBERS) and dtype.category == 1:

@@ -17,6 +17,7 @@ from minitorch_bn.ops._common import (
     constant,
     fill_value,
     floating,
+    floating_function,
     invalid_arguments,
     is_number,
     not_implemented,
@@ -640,41 +641,30 @@ def positive(input: Any) -> Any:
     return input
 
 
-def _floating_function(operator: type[Operator], formula: str) -> Any:
-    name = operator.__qualname__.lower()
-
-    def function(input: Any) -> Any:
-        return operator.apply(floating(input, name))
-
-    function.__doc__ = f"{formula}, element by element; integers become the default dtype."
-    function.__name__ = function.__qualname__ = name
-    return function
-
-
-exp = _floating_function(Exp, "e to the power of input")
-exp2 = _floating_function(Exp2, "2 to the power of input")
-expm1 = _floating_function(Expm1, "exp(input) - 1")
-log = _floating_function(Log, "The natural logarithm")
-log2 = _floating_function(Log2, "The logarithm to base 2")
-log10 = _floating_function(Log10, "The logarithm to base 10")
-log1p = _floating_function(Log1p, "log(1 + input)")
-sqrt = _floating_function(Sqrt, "The square root")
-rsqrt = _floating_function(Rsqrt, "1 / sqrt(input)")
-reciprocal = _floating_function(Reciprocal, "1 / input")
-sin = _floating_function(Sin, "The sine")
-cos = _floating_function(Cos, "The cosine")
-tan = _floating_function(Tan, "The tangent")
-asin = _floating_function(Asin, "The inverse sine")
-acos = _floating_function(Acos, "The inverse cosine")
-atan = _floating_function(Atan, "The inverse tangent")
-sinh = _floating_function(Sinh, "The hyperbolic sine")
-cosh = _floating_function(Cosh, "The hyperbolic cosine")
-tanh = _floating_function(Tanh, "The hyperbolic tangent")
-asinh = _floating_function(Asinh, "The inverse hyperbolic sine")
-acosh = _floating_function(Acosh, "The inverse hyperbolic cosine")
-atanh = _floating_function(Atanh, "The inverse hyperbolic tangent")
-sigmoid = _floating_function(Sigmoid, "1 / (1 + exp(-input))")
-erf = _floating_function(Erf, "The error function")
+exp = floating_function(Exp, "e to the power of input")
+exp2 = floating_function(Exp2, "2 to the power of input")
+expm1 = floating_function(Expm1, "exp(input) - 1")
+log = floating_function(Log, "The natural logarithm")
+log2 = floating_function(Log2, "The logarithm to base 2")
+log10 = floating_function(Log10, "The logarithm to base 10")
+log1p = floating_function(Log1p, "log(1 + input)")
+sqrt = floating_function(Sqrt, "The square root")
+rsqrt = floating_function(Rsqrt, "1 / sqrt(input)")
+reciprocal = floating_function(Reciprocal, "1 / input")
+sin = floating_function(Sin, "The sine")
+cos = floating_function(Cos, "The cosine")
+tan = floating_function(Tan, "The tangent")
+asin = floating_function(Asin, "The inverse sine")
+acos = floating_function(Acos, "The inverse cosine")
+atan = floating_function(Atan, "The inverse tangent")
+sinh = floating_function(Sinh, "The hyperbolic sine")
+cosh = floating_function(Cosh, "The hyperbolic cosine")
+tanh = floating_function(Tanh, "The hyperbolic tangent")
+asinh = floating_function(Asinh, "The inverse hyperbolic sine")
+acosh = floating_function(Acosh, "The inverse hyperbolic cosine")
+atanh = floating_function(Atanh, "The inverse hyperbolic tangent")
+sigmoid = floating_function(Sigmoid, "1 / (1 + exp(-input))")
+erf = floating_function(Erf, "The error function")
 
 
 def relu(input: Any) -> Any:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from minitorch_bn import dtypes
+from minitorch_bn import dtypes, return_types
 from minitorch_bn.autograd.node import Operator
 from minitorch_bn.autograd.variable import Variable, wrap
 from minitorch_bn.ops._common import (
@@ -563,31 +563,6 @@ def cumprod(input: Any, dim: int, *, dtype: dtypes.dtype | None = None) -> Any:
     return CumProd.apply(a, canonical_dim(dim, a._data.ndim))
 
 
-class _ValuesIndices(tuple):
-    """The pair that max, min, sort and their like return: a tuple with the fields values and indices."""
-
-    __slots__ = ()
-    _name = "max"
-
-    @property
-    def values(self) -> Any:
-        """The values."""
-        return self[0]
-
-    @property
-    def indices(self) -> Any:
-        """Where in the input they stood."""
-        return self[1]
-
-    def __repr__(self) -> str:
-        return f"torch.return_types.{self._name}(\nvalues={self[0]!r},\nindices={self[1]!r})"
-
-
-class _MinPair(_ValuesIndices):
-    __slots__ = ()
-    _name = "min"
-
-
 def _no_elements(name: str, a: np.ndarray, dims: tuple[int, ...]) -> None:
     if not _count(a.shape, dims):
         if len(dims) == a.ndim:
@@ -615,7 +590,7 @@ def max(input: Any, dim: Any = None, keepdim: bool = False) -> Any:
         return Extreme.apply(input, np.maximum, dims, False)
     d = canonical_dim(dim, input._data.ndim)
     _no_elements("max", input._data, (d,) if input._data.ndim else ())
-    return _ValuesIndices(MaxDim.apply(input, _argmax, d, keepdim))
+    return return_types.max(MaxDim.apply(input, _argmax, d, keepdim))
 
 
 @numpy_names
@@ -630,7 +605,7 @@ def min(input: Any, dim: Any = None, keepdim: bool = False) -> Any:
         return MinAll.apply(input, np.minimum, dims, False)
     d = canonical_dim(dim, input._data.ndim)
     _no_elements("min", input._data, (d,) if input._data.ndim else ())
-    return _MinPair(MinDim.apply(input, _argmin, d, keepdim))
+    return return_types.min(MinDim.apply(input, _argmin, d, keepdim))
 
 
 @numpy_names

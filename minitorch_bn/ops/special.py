@@ -15,6 +15,7 @@ from minitorch_bn.ops._common import (
     constant,
     float_operands,
     floating,
+    floating_function,
     invalid_arguments,
     is_number,
     not_implemented,
@@ -251,24 +252,13 @@ class ClampMaxTensor(ClampMax, name="ClampMaxBackward1"):
 # -- functions and methods ---------------------------------------------------------------------------------------
 
 
-def _floating_function(operator: type[Operator], formula: str) -> Any:
-    name = operator.__qualname__.lower()
-
-    def function(input: Any) -> Any:
-        return operator.apply(floating(input, name))
-
-    function.__doc__ = f"{formula}, element by element; integers become the default dtype."
-    function.__name__ = function.__qualname__ = name
-    return function
-
-
-erfc = _floating_function(Erfc, "1 - erf(input), accurate where that is small")
-erfinv = _floating_function(Erfinv, "The inverse of the error function")
-lgamma = _floating_function(Lgamma, "The logarithm of the gamma function's absolute value")
-digamma = _floating_function(Digamma, "The derivative of lgamma")
-sinc = _floating_function(Sinc, "sin(pi input) / (pi input)")
-deg2rad = _floating_function(Deg2Rad, "Degrees in radians")
-rad2deg = _floating_function(Rad2Deg, "Radians in degrees")
+erfc = floating_function(Erfc, "1 - erf(input), accurate where that is small")
+erfinv = floating_function(Erfinv, "The inverse of the error function")
+lgamma = floating_function(Lgamma, "The logarithm of the gamma function's absolute value")
+digamma = floating_function(Digamma, "The derivative of lgamma")
+sinc = floating_function(Sinc, "sin(pi input) / (pi input)")
+deg2rad = floating_function(Deg2Rad, "Degrees in radians")
+rad2deg = floating_function(Rad2Deg, "Radians in degrees")
 
 
 def polygamma(n: int, input: Any) -> Any:
