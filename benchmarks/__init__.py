@@ -1,1 +1,1 @@
-"""Measurements, each a program: ``python -m benchmarks.accuracy``."""
+"""Measurements: ``python -m benchmarks`` for time, ``python -m benchmarks.accuracy`` for digits."""

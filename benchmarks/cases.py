@@ -1,0 +1,125 @@
+"""What is measured: the rows of each group, and the ratios that the project has set itself."""
+
+from __future__ import annotations
+
+from math import inf
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from benchmarks.summary import geometric_mean
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+class Case(NamedTuple):
+    """One row: a workload of ``libraries/`` and its arguments."""
+
+    group: str
+    title: str
+    workload: str
+    options: dict[str, Any]
+
+
+class Target(NamedTuple):
+    """The largest ratio, our time over the other's, that counts as met."""
+
+    mean: float  # the geometric mean over a group's rows
+    row: float = inf  # each row by itself
+
+    def met(self, ratios: Sequence[float]) -> bool:
+        """Whether a group with these ratios keeps it."""
+        return geometric_mean(ratios) <= self.mean and max(ratios) <= self.row
+
+
+SHAPES = (
+    (128, 64),
+    (1024, 512),
+    (64, 64, 100),
+    (32, 16, 28, 28),
+    (64, 64, 32, 32),
+    (32, 256, 14, 14),
+    (16, 64, 112, 112),
+)
+MLPS = ((32, 64, 64), (128, 784, 256), (256, 784, 1024))  # batch, inputs, hidden units
+CNNS = ((32, 1, 8, 8), (64, 1, 16, 28), (64, 3, 32, 32))  # batch, image channels, channels of the first block, side
+CONVS = ((64, 1, 16, 28), (64, 16, 32, 14), (64, 32, 64, 16), (32, 64, 64, 32))  # batch, in, out, side
+
+
+def _name(shape: tuple[int, ...]) -> str:
+    return "(" + ",".join(map(str, shape)) + ")"
+
+
+def all_cases() -> list[Case]:
+    """The rows of every group, in the order of the tables."""
+    cases = [Case("bn", f"BatchNorm {_name(s)}", "batch_norm", {"shape": s, "training": True}) for s in SHAPES]
+    cases += [
+        Case("bn-eval", f"BatchNorm {_name(s)}, evaluation", "batch_norm", {"shape": s, "training": False})
+        for s in SHAPES
+    ]
+    cases += [
+        Case(
+            "mlp",
+            f"MLP {batch}x{features}x{hidden}, {name}",
+            "mlp",
+            {"batch": batch, "features": features, "hidden": hidden, "optimizer": name},
+        )
+        for name in ("SGD", "Adam")
+        for batch, features, hidden in MLPS
+    ]
+    cases += [
+        Case(
+            "cnn",
+            f"CNN {batch}x{image}x{side}x{side}, {channels}-{2 * channels} channels",
+            "cnn",
+            {"batch": batch, "image": image, "channels": channels, "side": side},
+        )
+        for batch, image, channels, side in CNNS
+    ]
+    cases += [
+        Case(
+            "conv",
+            f"conv 3x3 {batch}x{before}->{after}x{side}x{side}",
+            "conv",
+            {"batch": batch, "before": before, "after": after, "side": side},
+        )
+        for batch, before, after, side in CONVS
+    ]
+    cases += [
+        Case("tape", "200 small operations", "small_operations", {"count": 200, "size": 16}),
+        Case("tape", "a chain of 20,000", "chain", {"count": 20_000, "size": 16}),
+    ]
+    return cases
+
+
+GROUPS = {
+    "bn": "BatchNorm, forward and backward in training",
+    "bn-eval": "BatchNorm, forward in evaluation",
+    "mlp": "MLP training step: (Linear, BatchNorm1d, ReLU) twice, Linear, cross entropy, optimizer",
+    "cnn": "CNN training step: (Conv 3x3, BatchNorm2d, ReLU, MaxPool 2) twice, Linear, cross entropy, SGD",
+    "conv": "Convolution 3x3, padding 1, forward and backward to input, weight and bias",
+    "tape": "The tape: small operations, forward and backward",
+}
+ALIASES = {"bn": ("bn", "bn-eval")}  # what one name on the command line stands for
+
+SMALL = 0.3, 0.5  # against the libraries that are written in Python
+TARGETS: dict[tuple[str, str, str], Target] = {  # (group, library, kernels)
+    ("bn", "torch", "numba"): Target(0.33, row=1.0),
+    ("bn", "torch", "numpy"): Target(2.0),
+    ("bn-eval", "torch", "numba"): Target(0.8),
+    ("bn-eval", "torch", "numpy"): Target(1.5),
+    ("mlp", "torch", "numba"): Target(0.5),
+    ("mlp", "torch", "numpy"): Target(0.8),
+    ("mlp", "jax", "numba"): Target(1.0),
+    ("cnn", "torch", "numba"): Target(0.8),
+    ("cnn", "torch", "numpy"): Target(2.5),
+    ("conv", "torch", "numba"): Target(1.2),
+    ("conv", "torch", "numpy"): Target(2.5),
+    ("tape", "torch", "numba"): Target(1.5),
+    ("tape", "torch", "numpy"): Target(1.5),
+    **{
+        (group, library, kernels): Target(limit)
+        for group in ("mlp", "cnn")
+        for library in ("mygrad", "autograd", "tinygrad")
+        for kernels, limit in zip(("numba", "numpy"), SMALL)
+    },
+}

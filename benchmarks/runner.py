@@ -1,0 +1,142 @@
+"""Runs the rows: a process per contender and row, numbers compared first, then turns A B A B."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+from statistics import median
+from tempfile import TemporaryDirectory, TemporaryFile
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from benchmarks.summary import ratio
+
+if TYPE_CHECKING:
+    from benchmarks.cases import Case
+    from benchmarks.contenders import Contender
+    from benchmarks.summary import Ratio, Take
+
+REST = 0.05  # seconds before a turn: the threads of the one before spin for a while before they sleep
+TOLERANCE = 1e-3  # of the largest number: float32 after a few training steps, with sums in another order
+
+
+class Failed(Exception):
+    """A process gave no answer, or an error."""
+
+
+class Result(NamedTuple):
+    """What came out for one row: one figure for each turn, in seconds."""
+
+    case: Case
+    turns: dict[Contender, list[float]]
+    notes: list[str]  # why somebody is missing, in words
+    wrong: bool = False  # somebody computed something else
+    take: Take = median
+
+    def time(self, contender: Contender) -> float:
+        """The time of one step, in seconds."""
+        return self.take(self.turns[contender])
+
+    def ratio(self, ours: Contender, theirs: Contender) -> Ratio:
+        """Our time over theirs."""
+        return ratio(self.turns[ours], self.turns[theirs], self.take)
+
+
+class Process:
+    """The worker of one contender."""
+
+    def __init__(self, contender: Contender) -> None:
+        self.contender = contender
+        self.complaints = TemporaryFile("w+")  # noqa: SIM115 - lives as long as the process; a pipe would fill
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "benchmarks.worker", contender.library],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self.complaints,
+            text=True,
+            env=contender.environment(),
+        )
+
+    def ask(self, **request: Any) -> dict[str, Any]:
+        """The answer to one request; Failed if there is none."""
+        assert self.process.stdin
+        assert self.process.stdout
+        try:
+            self.process.stdin.write(json.dumps(request) + "\n")
+            self.process.stdin.flush()
+            line = self.process.stdout.readline()
+        except BrokenPipeError:
+            line = ""
+        if not line:
+            self.end()
+            self.complaints.seek(0)
+            raise Failed(f"its process ended: {self.complaints.read().strip()[-500:]}")
+        answer = json.loads(line)
+        if "error" in answer:
+            raise Failed(answer["error"])
+        return answer
+
+    def end(self) -> None:
+        """Ends the process, whatever it is doing."""
+        self.process.kill()
+        self.process.communicate()
+
+
+def run(case: Case, contenders: list[Contender], repeats: int, seconds: float, take: Take = median) -> Result:
+    """One row. Whoever cannot do it, or computes other numbers than the first contender, is left out and named."""
+    with TemporaryDirectory() as folder:
+        processes: list[Process] = []
+        turns: dict[Contender, list[float]] = {}
+        notes: list[str] = []
+        wrong = False
+        try:
+            reference: dict[str, np.ndarray] | None = None
+            for contender in contenders:
+                process = Process(contender)
+                processes.append(process)
+                file = Path(folder) / f"{len(processes)}.npz"
+                try:
+                    answer = process.ask(workload=case.workload, options=case.options, numbers=str(file))
+                except Failed as failure:
+                    notes.append(f"{contender.name} failed: {failure}")
+                    wrong = True
+                    continue
+                if "absent" in answer:
+                    continue
+                numbers = dict(np.load(file))
+                reference = reference or numbers
+                differences = compare(numbers, reference)
+                if differences:
+                    notes.append(f"{contender.name} computes something else: {', '.join(differences)}")
+                    wrong = True
+                else:
+                    turns[contender] = []
+            for _ in range(repeats):
+                for process in processes:
+                    if process.contender in turns:
+                        time.sleep(REST)
+                        turns[process.contender].append(take(process.ask(seconds=seconds)["times"]))
+        finally:
+            for process in processes:
+                process.end()
+    return Result(case, turns, notes, wrong, take)
+
+
+def compare(numbers: dict[str, np.ndarray], reference: dict[str, np.ndarray]) -> list[str]:
+    """What differs by more than the tolerance, and by how much."""
+    found = []
+    if numbers.keys() != reference.keys():
+        return [f"{sorted(numbers)} instead of {sorted(reference)}"]
+    for name, expected in reference.items():
+        got = numbers[name]
+        if got.shape != expected.shape:
+            found.append(f"{name} has shape {got.shape} instead of {expected.shape}")
+            continue
+        error = float(np.max(np.abs(got.astype(np.float64) - expected)) / np.max(np.abs(expected)))
+        if not error <= TOLERANCE:  # NaN, too
+            found.append(f"{name} by {error:.0e} of its largest number")
+    return found
