@@ -27,6 +27,14 @@ _LOADED_WHEN_USED = (
     "utils",
 )
 
+# Names whose file is loaded when they are first used, without all the others.
+_LIVES_IN = {
+    "explain": "insight.explain",
+    "load": "serialization",
+    "save": "serialization",
+    "vmap": "func",
+}
+
 # Complex and quantised numbers, sparse tensors, Fourier transforms, compilers, recurrent layers, graphics cards.
 _OUT_OF_SCOPE = (
     "complex", "cfloat", "cdouble", "chalf", "view_as_complex", "view_as_real", "polar", "imag", "angle", "qint",
@@ -60,14 +68,12 @@ def __getattr__(name: str) -> Any:
         return globals()[name]
     if name in _LOADED_WHEN_USED:
         return import_module(f"{__name__}.{name}")
-    if name in ("save", "load"):
-        return getattr(import_module(f"{__name__}.serialization"), name)
-    if name == "vmap":
-        return import_module(f"{__name__}.func").vmap
+    if name in _LIVES_IN:
+        return getattr(import_module(f"{__name__}.{_LIVES_IN[name]}"), name)
     reason = f": {_SCOPE}" if name.startswith(_OUT_OF_SCOPE) else ""
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}{reason}")
 
 
 def __dir__() -> list[str]:
     """All public names, also those not loaded yet."""
-    return sorted({*_load(), *_LOADED_WHEN_USED, "load", "save", "vmap"})
+    return sorted({*_load(), *_LOADED_WHEN_USED, *_LIVES_IN})

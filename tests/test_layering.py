@@ -47,8 +47,7 @@ FLOORS = {
     "serialization": 4,
     # 5: what is built on the public API alone
     "func": 5,
-    "explain": 5,
-    "drawing": 5,
+    "insight": 5,
     "distributed": 5,
     "testing": 5,
     "cuda": 5,

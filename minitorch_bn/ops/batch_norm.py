@@ -136,7 +136,7 @@ class FixedBatchNorm(Operator, name="NativeBatchNormBackward0"):
             gx = g * r if weight is None else g * (_per_channel(weight, x.ndim) * r)
         if need_weight:
             gw = (g * ((x - m) * r)).sum(dims)
-        return gx, gw, g.sum(dims) if need_bias else None
+        return gx, gw, g.to(r.dtype).sum(dims) if need_bias else None
 
 
 def _all_but_channels(ndim: int) -> tuple[int, ...]:

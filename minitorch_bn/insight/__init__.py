@@ -1,0 +1,1 @@
+"""What the library computes, shown: ``explain``, ``draw``, ``summary`` and ``monitor``, each loaded when first used."""
