@@ -29,6 +29,7 @@ _LOADED_WHEN_USED = (
 
 # Names whose file is loaded when they are first used, without all the others.
 _LIVES_IN = {
+    "draw": "insight.drawing",
     "explain": "insight.explain",
     "load": "serialization",
     "save": "serialization",
