@@ -19,16 +19,17 @@ from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
-from benchmarks import machine, tables
-from benchmarks.cases import ALIASES, GROUPS, all_cases
-from benchmarks.contenders import KERNELS, RIVALS, Contender, choose
-from benchmarks.runner import Failed, Process, Result, run
+from benchmarks import launch, machine, runner, tables
+from benchmarks.cases import ALIASES, GROUPS, LAUNCHED, all_cases
+from benchmarks.contenders import INSTALL, KERNELS, NUMPY, RIVALS, Contender, choose
+from benchmarks.runner import Failed, Process, Result
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from benchmarks.cases import Case
 
+LAUNCHES = 9  # turns, at most, where each starts a process
 TAKE = {"median": median, "minimum": min}
 
 
@@ -75,18 +76,20 @@ def selected(args: argparse.Namespace) -> list[Case]:
     return cases
 
 
-def describe(contenders: Sequence[Contender]) -> dict[str, Any]:
-    """Machine and libraries, for the record."""
-    found = machine.describe()
+def describe(contenders: Sequence[Contender]) -> tuple[dict[str, Any], list[Contender], list[str]]:
+    """Machine and libraries, for the record; those that start; a line about each that does not."""
+    found, present, missing = machine.describe(), [], []
     for contender in contenders:
         process = Process(contender)
         try:
             found[contender.name] = process.ask(describe=True)
+            present.append(contender)
         except Failed as failure:
-            found[contender.name] = f"does not start: {failure}"
+            advice = INSTALL.get(contender.kernels or contender.library, "")
+            missing.append(f"{contender.name} does not start ({failure}) and is left out: {advice}")
         finally:
             process.end()
-    return found
+    return found, present, missing
 
 
 def as_lines(found: dict[str, Any]) -> str:
@@ -106,24 +109,32 @@ def main(argv: Sequence[str] | None = None) -> int:
         print("no row has that name; there are:", *(c.title for c in all_cases()), sep="\n  ")
         return 2
     contenders, missing = choose(args.kernels, args.against)
-    missing += filter(None, [machine.busy()])
+    found, contenders, broken = describe(contenders)
+    missing += [*broken, *filter(None, [machine.busy()])]
     print(*missing, sep="\n")
-    found = describe(contenders)
     print(as_lines(found), end="\n\n", flush=True)
     results: list[Result] = []
     for i, case in enumerate(cases, 1):
         if sys.stderr.isatty():
             print(f"\r[{i}/{len(cases)}] {case.title}".ljust(70), end="", file=sys.stderr, flush=True)
-        results.append(run(case, contenders, args.repeats, args.seconds, TAKE[args.take]))
+        results.append(measure(case, contenders, args))
         if sys.stderr.isatty():
             print("\r".ljust(70), end="\r", file=sys.stderr, flush=True)
         for note in results[-1].notes:
             print(f"{case.title}: {note}", flush=True)
-    text = tables.report(results, contenders)
+    text = tables.report(results, [*contenders, Contender(NUMPY)])
     print(text)
     if args.out:
         write(args, found, results, text, missing)
     return int(any(r.wrong for r in results))
+
+
+def measure(case: Case, contenders: list[Contender], args: argparse.Namespace) -> Result:
+    """One row."""
+    if case.group not in LAUNCHED:
+        return runner.run(case, contenders, args.repeats, args.seconds, TAKE[args.take])
+    beside = [Contender(NUMPY)] if case.workload == "import_" else []
+    return launch.run(case, [*contenders, *beside], min(args.repeats, LAUNCHES), TAKE[args.take])
 
 
 def write(args: argparse.Namespace, found: dict, results: list[Result], text: str, missing: list[str]) -> None:
@@ -131,7 +142,12 @@ def write(args: argparse.Namespace, found: dict, results: list[Result], text: st
     args.out.mkdir(parents=True, exist_ok=True)
     notes = [*missing, *(f"{r.case.title}: {note}" for r in results for note in r.notes)]
     rows = [
-        {"group": r.case.group, "title": r.case.title, "seconds": {c.name: turns for c, turns in r.turns.items()}}
+        {
+            "group": r.case.group,
+            "title": r.case.title,
+            "unit": r.case.unit,
+            "turns": {c.name: turns for c, turns in r.turns.items()},
+        }
         for r in results
     ]
     record = {

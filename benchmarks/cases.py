@@ -5,6 +5,7 @@ from __future__ import annotations
 from math import inf
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from benchmarks.contenders import KERNELS
 from benchmarks.summary import geometric_mean
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ class Case(NamedTuple):
     title: str
     workload: str
     options: dict[str, Any]
+    unit: str = "s"  # of the figure: seconds, or bytes
 
 
 class Target(NamedTuple):
@@ -43,6 +45,7 @@ SHAPES = (
 MLPS = ((32, 64, 64), (128, 784, 256), (256, 784, 1024))  # batch, inputs, hidden units
 CNNS = ((32, 1, 8, 8), (64, 1, 16, 28), (64, 3, 32, 32))  # batch, image channels, channels of the first block, side
 CONVS = ((64, 1, 16, 28), (64, 16, 32, 14), (64, 32, 64, 16), (32, 64, 64, 32))  # batch, in, out, side
+MODELS = ("mlp", "cnn")
 
 
 def _name(shape: tuple[int, ...]) -> str:
@@ -88,6 +91,12 @@ def all_cases() -> list[Case]:
         Case("tape", "200 small operations", "small_operations", {"count": 200, "size": 16}),
         Case("tape", "a chain of 20,000", "chain", {"count": 20_000, "size": 16}),
     ]
+    cases += [
+        Case("import", "import", "import_", {"statement": "import"}),
+        Case("first-use", "import, and a first layer's call", "import_", {"statement": "first use"}),
+        *(Case("digits", f"{model.upper()}, 5 epochs of 1,438 digits", "digits", {"model": model}) for model in MODELS),
+    ]
+    cases += [c._replace(group="memory", workload="memory", unit="B") for c in cases if c.group == "cnn"][1:]
     return cases
 
 
@@ -98,8 +107,13 @@ GROUPS = {
     "cnn": "CNN training step: (Conv 3x3, BatchNorm2d, ReLU, MaxPool 2) twice, Linear, cross entropy, SGD",
     "conv": "Convolution 3x3, padding 1, forward and backward to input, weight and bias",
     "tape": "The tape: small operations, forward and backward",
+    "import": "Import, in a fresh process",
+    "first-use": "Import and the first call of a layer, in a fresh process; numpy: its import alone",
+    "digits": "From `python` to a trained digits model, the whole process",
+    "memory": "Peak memory of CNN training steps, above the process before them",
 }
-ALIASES = {"bn": ("bn", "bn-eval")}  # what one name on the command line stands for
+ALIASES = {"bn": ("bn", "bn-eval"), "import": ("import", "first-use")}  # what one name on the command line stands for
+LAUNCHED = ("import", "first-use", "digits", "memory")  # a fresh process for every turn
 
 SMALL = 0.3, 0.5  # against the libraries that are written in Python
 TARGETS: dict[tuple[str, str, str], Target] = {  # (group, library, kernels)
@@ -116,6 +130,12 @@ TARGETS: dict[tuple[str, str, str], Target] = {  # (group, library, kernels)
     ("conv", "torch", "numpy"): Target(2.5),
     ("tape", "torch", "numba"): Target(1.5),
     ("tape", "torch", "numpy"): Target(1.5),
+    ("digits", "torch", "numba"): Target(0.3),
+    ("digits", "torch", "numpy"): Target(0.3),
+    ("memory", "torch", "numba"): Target(1.0),
+    ("memory", "torch", "numpy"): Target(1.2),
+    **{("import", "numpy", kernels): Target(1.3) for kernels in KERNELS},
+    **{("import", "torch", kernels): Target(0.1) for kernels in KERNELS},
     **{
         (group, library, kernels): Target(limit)
         for group in ("mlp", "cnn")

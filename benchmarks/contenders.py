@@ -13,10 +13,18 @@ INSTALL = {  # what to say where a package is missing
     "jax": "pip install jax",
     "mygrad": "pip install mygrad",
     "autograd": "pip install autograd",
-    "tinygrad": "pip install tinygrad",
+    "tinygrad": "pip install tinygrad, and clang on the PATH",
 }
 RIVALS = tuple(name for name in INSTALL if name != "numba")
-SHOWN = {"torch": "PyTorch", "jax": "JAX jit", "mygrad": "MyGrad", "autograd": "autograd", "tinygrad": "tinygrad"}
+NUMPY = "numpy"  # takes part where the import is timed
+SHOWN = {
+    "numpy": "numpy",
+    "torch": "PyTorch",
+    "jax": "JAX jit",
+    "mygrad": "MyGrad",
+    "autograd": "autograd",
+    "tinygrad": "tinygrad",
+}
 
 # On some processors these two are set for the whole machine and slow numpy's matrix products down.
 NOT_PASSED_ON = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")

@@ -109,6 +109,10 @@ def library(name: str) -> dict[str, Any]:
         threads = {"threads": torch.get_num_threads()}
     elif name == "jax":
         threads = {"threads": f"{cores()} (XLA takes the cores it finds)"}
+    elif name == "tinygrad":
+        from tinygrad import Device
+
+        threads = {"device": Device.DEFAULT}  # an error where it finds no compiler
     if name in ("minitorch_bn", "mygrad", "autograd"):
         threads["BLAS"] = blas()
     return {"versions": versions([name]), **threads}

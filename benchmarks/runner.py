@@ -29,7 +29,7 @@ class Failed(Exception):
 
 
 class Result(NamedTuple):
-    """What came out for one row: one figure for each turn, in seconds."""
+    """What came out for one row: one figure for each turn, in the unit of the row."""
 
     case: Case
     turns: dict[Contender, list[float]]
@@ -37,12 +37,12 @@ class Result(NamedTuple):
     wrong: bool = False  # somebody computed something else
     take: Take = median
 
-    def time(self, contender: Contender) -> float:
-        """The time of one step, in seconds."""
+    def figure(self, contender: Contender) -> float:
+        """One figure for all turns."""
         return self.take(self.turns[contender])
 
     def ratio(self, ours: Contender, theirs: Contender) -> Ratio:
-        """Our time over theirs."""
+        """Our figure over theirs."""
         return ratio(self.turns[ours], self.turns[theirs], self.take)
 
 
@@ -109,9 +109,9 @@ def run(case: Case, contenders: list[Contender], repeats: int, seconds: float, t
                     continue
                 numbers = dict(np.load(file))
                 reference = reference or numbers
-                differences = compare(numbers, reference)
-                if differences:
-                    notes.append(f"{contender.name} computes something else: {', '.join(differences)}")
+                trouble = disagreement(contender, numbers, reference)
+                if trouble:
+                    notes.append(trouble)
                     wrong = True
                 else:
                     turns[contender] = []
@@ -124,6 +124,12 @@ def run(case: Case, contenders: list[Contender], repeats: int, seconds: float, t
             for process in processes:
                 process.end()
     return Result(case, turns, notes, wrong, take)
+
+
+def disagreement(contender: Contender, numbers: dict[str, np.ndarray], reference: dict[str, np.ndarray]) -> str:
+    """A sentence about who computes something else; empty if the numbers are the same."""
+    differences = compare(numbers, reference)
+    return f"{contender.name} computes something else: {', '.join(differences)}" if differences else ""
 
 
 def compare(numbers: dict[str, np.ndarray], reference: dict[str, np.ndarray]) -> list[str]:

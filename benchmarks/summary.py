@@ -65,3 +65,13 @@ def duration(seconds: float) -> str:
             value = seconds / limit * 1000
             return f"{value:.{2 if value < 9.995 else 1 if value < 99.95 else 0}f} {unit}"
     return f"{seconds:.2f} s"
+
+
+def size(bytes_: float) -> str:
+    """Memory with its unit, in three digits.
+
+    >>> size(12_345_678)
+    '12.3 MB'
+    """
+    value = bytes_ / 1e6
+    return f"{value:.{2 if value < 9.995 else 1 if value < 99.95 else 0}f} MB"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from benchmarks.cases import GROUPS, TARGETS, Target
-from benchmarks.summary import Ratio, duration, geometric_mean, short
+from benchmarks.summary import Ratio, duration, geometric_mean, short, size
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -51,6 +51,11 @@ def verdict(target: Target | None, ratios: Sequence[float]) -> str:
     return f"{limits}: {'met' if target.met(ratios) else 'NOT met'}"
 
 
+def figure(result: Result, contender: Contender) -> str:
+    """Its time, or its memory."""
+    return {"s": duration, "B": size}[result.case.unit](result.figure(contender))
+
+
 def against(results: Sequence[Result], rival: Contender, ours: Sequence[Contender]) -> str:
     """One group against one rival; empty if they share no row."""
     ours = [c for c in ours if any(c in r.turns and rival in r.turns for r in results)]
@@ -62,7 +67,7 @@ def against(results: Sequence[Result], rival: Contender, ours: Sequence[Contende
     for result in results:
         if rival not in result.turns:
             continue
-        cells = [duration(result.time(c)) if c in result.turns else "-" for c in (*ours, rival)]
+        cells = [figure(result, c) if c in result.turns else "-" for c in (*ours, rival)]
         for contender, column in zip(ours, columns):
             if contender in result.turns:
                 column.append(result.ratio(contender, rival))
@@ -90,7 +95,7 @@ def report(results: Sequence[Result], contenders: Sequence[Contender]) -> str:
             continue
         tables = [t for c in contenders if not c.kernels and (t := against(rows, c, ours))]
         if not tables:
-            cells = [[r.case.title, *(duration(r.time(c)) if c in r.turns else "-" for c in ours)] for r in rows]
+            cells = [[r.case.title, *(figure(r, c) if c in r.turns else "-" for c in ours)] for r in rows]
             tables = [markdown(["", *(c.name for c in ours)], cells)]
         parts.append(f"### {GROUPS[group]}\n\n" + "\n\n".join(tables))
     return "\n\n".join(parts)

@@ -61,10 +61,10 @@ def serve(library: str) -> None:
                 answer = machine.library(library)
             elif "workload" in request:
                 make = getattr(workloads(library), request["workload"], None)
-                if make is None:
+                prepared = make(**request["options"]) if make else None
+                if prepared is None:
                     answer["absent"] = True
                 else:
-                    prepared = make(**request["options"])
                     np.savez(request["numbers"], **prepared.numbers())
             else:
                 assert prepared is not None
