@@ -43,8 +43,8 @@ def run_backward(
 
     ``captures``, if given, maps (node, output_nr) to None: the gradients that arrive there are put in, and only nodes
     on the way to one of them run. Without it, every leaf accumulates into its ``.grad``. With ``stop_there`` what lies
-    beyond those nodes is left alone, even where it leads to another of them. ``fresh`` says that nobody else knows
-    ``grads``: then a leaf may take over the memory of a gradient that arrives.
+    beyond those nodes is left alone, even where it leads to another of them. ``fresh`` says that nobody else knows the
+    tensors ``grads``: then a leaf may take over a gradient that arrives, if nobody else holds its array.
     """
     runs = None
     if captures is not None:
@@ -190,7 +190,10 @@ def backward(
     roots, grads = _starting_points(outputs, grad_tensors if grad_variables is None else grad_variables)
     retain = create_graph if retain_graph is None else retain_graph
     if inputs is None:
-        run_backward(roots, grads, retain, create_graph, fresh=grad_tensors is None and grad_variables is None)
+        if not create_graph:
+            # Tensors of our own around them: as long as the user has his, their arrays have two holders.
+            grads = [wrap(g._data) for g in grads]
+        run_backward(roots, grads, retain, create_graph, fresh=True)
         return
     variables = {_input_edge(v): v for v in _as_tuple(inputs)}
     captures: dict = dict.fromkeys(variables)

@@ -24,6 +24,8 @@ class NotCompiled(Exception):
 class Loops:
     """A function whose last two parameters are the range of its outermost loop, whose steps are independent.
 
+    Its sums may be taken in any order, which lets them be vectorised, unless they are ``ordered``.
+
     >>> @Loops
     ... def double(x, y, start, stop):
     ...     for i in range(start, stop):
@@ -33,14 +35,18 @@ class Loops:
     [0, 4, 6]
     """
 
-    def __init__(self, function: Callable[..., None]) -> None:
+    def __init__(self, function: Callable[..., None], ordered: bool = False) -> None:
         self.function = function
+        self.ordered = ordered
         self.compiled: Callable[..., None] | None = None
 
     def __call__(self, steps: int, size: int, *args: Any) -> None:
         """All steps; in parts, if ``size``, the number of elements they visit together, makes that pay."""
         try:
-            _run(self.compiled or self._compile(cache=True), steps, size, args)
+            if size <= ALONE and self.compiled is not None:
+                self.compiled(*args, 0, steps)
+            else:
+                _run(self.compiled or self._compile(cache=True), steps, size, args)
         except MemoryError:
             raise
         except Exception:  # perhaps the folder of the cache cannot be written, or what lies there not be read
@@ -52,11 +58,14 @@ class Loops:
     def _compile(self, cache: bool) -> Callable[..., None]:
         import numba
 
-        # Sums may be taken in any order, which lets them be vectorised; NaN and infinities stay what they are.
-        self.compiled = numba.njit(
-            nogil=True, error_model="numpy", fastmath={"reassoc", "contract", "nsz"}, cache=cache
-        )(self.function)
+        allowed = {"contract", "nsz"} if self.ordered else {"contract", "nsz", "reassoc"}  # NaN and infinities stay
+        self.compiled = numba.njit(nogil=True, error_model="numpy", fastmath=allowed, cache=cache)(self.function)
         return self.compiled
+
+
+def ordered(function: Callable[..., None]) -> Loops:
+    """``Loops`` that compute in the order in which it is written."""
+    return Loops(function, ordered=True)
 
 
 def _run(compiled: Callable[..., None], steps: int, size: int, args: tuple) -> None:

@@ -103,6 +103,28 @@ def normalize(
     return y if y.dtype == x.dtype else y.astype(x.dtype)
 
 
+def fold(
+    running_mean: np.ndarray,
+    running_var: np.ndarray,
+    mean: np.ndarray,
+    var: np.ndarray,
+    ratio: float | np.ndarray,
+    momentum: float,
+) -> np.ndarray | None:
+    """Moves running estimates, in place, towards mean and ratio * var.
+
+    If that is not finite in some channels, moves none, and gives the numbers of these channels.
+    """
+    values = mean, ratio * var
+    new = [value.astype(running_mean.dtype) for value in values]
+    finite = np.isfinite(new[0]) & np.isfinite(new[1])
+    if not finite.all():
+        return np.flatnonzero(~finite)
+    for running, value in zip((running_mean, running_var), values, strict=True):
+        running[...] = (1 - momentum) * running + momentum * value
+    return None
+
+
 def _scale(var: np.ndarray, eps: float, weight: np.ndarray | None = None, channels: slice = slice(None)) -> np.ndarray:
     """weight / sqrt(var + eps), in float64."""
     r = 1.0 / np.sqrt(var.astype(np.float64) + eps)

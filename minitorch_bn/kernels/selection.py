@@ -14,6 +14,8 @@ from importlib import import_module
 from types import TracebackType
 from typing import TYPE_CHECKING
 
+from minitorch_bn.kernels.heap import keep_freed_memory
+
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
@@ -25,6 +27,7 @@ _lock = threading.RLock()
 _families: list[Family] = []
 _choice = os.environ.get(VARIABLE) or "auto"
 _failure: str | None = None  # why the compiled kernels are not used although they are chosen
+_started = False
 
 
 class Family:
@@ -110,6 +113,10 @@ def _wants_numba() -> bool:
 
 
 def _find(family: str, kernel: str) -> Any:
+    global _started
+    if not _started:
+        _started = True
+        keep_freed_memory()
     plain = getattr(import_module(f"minitorch_bn.kernels.{family}_numpy"), kernel)
     if in_use() == "numpy":
         return plain

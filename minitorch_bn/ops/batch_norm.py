@@ -223,19 +223,19 @@ def normalized(
 
 def fold(batch: Statistics, running_mean: Any, running_var: Any, momentum: float, layer: Any = None) -> bool:
     """Moves the running estimates towards a batch: all channels or, if any is not finite, none. Whether it counts."""
-    if not np.any(batch.count) or mode.frozen_statistics:
+    count = batch.count
+    if not (count if type(count) is int else count.any()) or mode.frozen_statistics:
         return False
     if running_mean is None:
         return True
     checks.check_mapped(running_mean, running_var)
-    unbiased = batch.var * (batch.count / (batch.count - 1))
-    with np.errstate(all="ignore"):
-        new = [value.astype(running_mean._data.dtype) for value in (batch.mean, unbiased)]
-    finite = np.isfinite(new[0]) & np.isfinite(new[1])
-    if not finite.all():
-        checks.warn_not_finite(np.flatnonzero(~finite), layer)
+    ratio = count / (count - 1)  # makes the variance unbiased
+    refused = mode.quietly(
+        kernels.fold, running_mean._data, running_var._data, batch.mean, batch.var, ratio, float(momentum)
+    )
+    if refused is not None:
+        checks.warn_not_finite(refused, layer)
         return False
-    for running, value in ((running_mean, batch.mean), (running_var, unbiased)):
-        running._data[...] = (1 - momentum) * running._data + momentum * value
-        running._version_counter[0] += 1
+    running_mean._version_counter[0] += 1
+    running_var._version_counter[0] += 1
     return True

@@ -372,6 +372,16 @@ class TestALeafTakesOverOnlyMemoryThatNobodyElseHolds:
         self.filled(x.clone(), x, given)
         assert given.tolist() == [1, 1, 1]
 
+    def test_a_given_gradient_that_passes_through_unchanged(self):
+        x, given = torch.ones(3, requires_grad=True), torch.ones(3)
+        self.filled(x + 0, x, given)
+        assert given.tolist() == [1, 1, 1]
+
+    def test_what_only_numpy_holds(self):
+        x, memory = torch.ones(3, requires_grad=True), np.ones(3, np.float32)
+        self.filled(x + 0, x, torch.from_numpy(memory))
+        assert memory.tolist() == [1, 1, 1]
+
     def test_a_given_gradient_with_inputs(self):
         x, given = torch.ones(3, requires_grad=True), torch.ones(3)
         x.clone().backward(given, inputs=[x])

@@ -27,8 +27,10 @@ def take_in(layer: Any, batches: Iterable[Statistics]) -> None:
             continue
         # a batch that was refused, empty or not finite is not counted
         counts = fold(batch, layer.running_mean, layer.running_var, layer._averaging_factor(), layer)
-        if counts and layer.num_batches_tracked is not None:
-            layer.num_batches_tracked.add_(1)
+        seen = layer.num_batches_tracked if counts else None
+        if seen is not None:
+            seen._data += 1
+            seen._version_counter[0] += 1
 
 
 def redirect(receivers: Mapping[Any, Receiver]) -> None:
