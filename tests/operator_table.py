@@ -341,8 +341,12 @@ def np_block_diag(a, b):
     return np.block([[a, np.zeros((len(a), b.shape[1]))], [np.zeros((len(b), a.shape[1])), b]])
 
 
+def np_cross_entropies(x, t):
+    return -np.log(np.take_along_axis(softmax(x, 1), np.expand_dims(t, 1), 1))[:, 0]
+
+
 def np_cross_entropy(x, t):
-    return -np.log(np.take_along_axis(softmax(x, 1), np.expand_dims(t, 1), 1)).mean()
+    return np_cross_entropies(x, t).mean()
 
 
 def np_cross_entropy_grad(x, g, t):
@@ -628,13 +632,17 @@ row(linalg.Mv, torch.mv, np.matmul, real(2, 3), real(3), result=numbers)
 row(linalg.Mm, torch.mm, np.matmul, real(2, 3), real(3, 4), result=numbers)
 row(linalg.Mm, torch.mm, np.matmul, real(2, 0), real(0, 4), result=numbers)
 row(linalg.Bmm, torch.bmm, np.matmul, real(2, 3, 4), real(2, 4, 2), result=numbers)
-row(linalg.Bmm, torch.matmul, np.matmul, real(2, 1, 3, 4), real(3, 4, 2), result=numbers)
+row(linalg.BatchedMatmul, torch.matmul, np.matmul, real(2, 1, 3, 4), real(3, 4, 2), result=numbers)
+row(linalg.Vm, torch.matmul, np.matmul, real(3), real(3, 4), result=numbers)
 row(linalg.Addmm, lambda c, a, b: torch.addmm(c, a, b, beta=2, alpha=3), lambda c, a, b: 2 * c + 3 * a @ b, real(4),
     real(2, 3), real(3, 4), result=numbers)
 row(linalg.Baddbmm, torch.baddbmm, lambda c, a, b: c + a @ b, real(2, 3, 4), real(2, 3, 2), real(2, 2, 4),
     result=numbers)
-row(linalg.Linear, F.linear, lambda x, w, b: x @ w.T + b, real(2, 4, 3), real(5, 3), real(5))
-row(linalg.Linear, F.linear, lambda x, w: x @ w.T, real(4, 3), real(5, 3))
+row(linalg.Linear, F.linear, lambda x, w, b: x @ w.T + b, real(4, 3), real(5, 3), real(5))
+row(linalg.LinearOfRows, F.linear, lambda x, w, b: x @ w.T + b, real(2, 4, 3), real(5, 3), real(5))
+row(linalg.LinearOfRows, F.linear, lambda x, w, b: x @ w.T + b, real(3), real(5, 3), real(5))
+row(linalg.LinearUnbiased, F.linear, lambda x, w: x @ w.T, real(4, 3), real(5, 3))
+row(linalg.LinearUnbiasedOfRows, F.linear, lambda x, w: x @ w.T, real(2, 4, 3), real(5, 3))
 row(matrix.Trace, matrix.trace, np.trace, real(3, 4), result=numbers_to_int64)
 row(matrix.DiagEmbed, matrix.diag_embed, lambda a: a[..., None] * np.eye(3), real(2, 3), result=same)
 row(matrix.Cross, lambda a, b: matrix.cross(a, b, dim=1), np.cross, real(2, 3), real(2, 3), result=numbers)
@@ -755,9 +763,13 @@ row(normalization.RmsNormBackward, lambda g, x: normalization.RmsNormBackward.ap
     np_rms_norm_backward, real(4, 3), real(4, 3))
 row(loss.CrossEntropy, F.cross_entropy, np_cross_entropy, real(4, 3), below(3)(4))
 row(loss.CrossEntropy2d, F.cross_entropy, np_cross_entropy, real(2, 3, 2, 2), below(3)(2, 2, 2))
+row(loss.CrossEntropyNd, lambda x, t: F.cross_entropy(x, t, reduction="none"), np_cross_entropies, real(2, 3, 2),
+    below(3)(2, 2))
 row(loss.CrossEntropyGrad, cross_entropy_grad, np_cross_entropy_grad, real(4, 3), real(4), below(3)(4))
 row(loss.SoftCrossEntropy, F.cross_entropy, lambda x, q: -(q * np.log(softmax(x, 1))).sum(1).mean(), real(4, 3),
     probability(4, 3))
+row(loss.UnaveragedSoftCrossEntropy, lambda x, q: F.cross_entropy(x, q, reduction="sum"), lambda x,
+    q: -(q * np.log(softmax(x, 1))).sum(), real(4, 3), probability(4, 3))
 row(loss.SmoothedCrossEntropy, lambda x, t: F.cross_entropy(x, t, label_smoothing=0.3), lambda x,
     t: 0.7 * np_cross_entropy(x, t) - 0.3 * np.log(softmax(x, 1)).mean(), real(4, 3), below(3)(4))
 row(loss.SoftCrossEntropyGrad, soft_cross_entropy_grad, lambda x, g,
@@ -765,6 +777,8 @@ row(loss.SoftCrossEntropyGrad, soft_cross_entropy_grad, lambda x, g,
 row(loss.NllLoss, F.nll_loss, lambda x, t: -x[np.arange(4), t].mean(), real(4, 3), below(3)(4))
 row(loss.NllLoss2d, lambda x, t: F.nll_loss(x, t, reduction="sum"), lambda x,
     t: -np.take_along_axis(x, t[:, None], 1).sum(), real(2, 3, 2, 2), below(3)(2, 2, 2))
+row(loss.NllLossNd, lambda x, t: F.nll_loss(x, t, reduction="none"), lambda x,
+    t: -np.take_along_axis(x, t[:, None], 1)[:, 0], real(2, 3, 2), below(3)(2, 2))
 row(loss.NllLossGrad, lambda g, t: loss.NllLossGrad.apply(g, t, 1, (4, 3), False), lambda g,
     t: -g[:, None] * np.eye(3)[t], real(4), below(3)(4))
 row(loss.MseLoss, F.mse_loss, lambda a, b: ((a - b) ** 2).mean(), real(2, 3), real(2, 3))

@@ -64,6 +64,26 @@ class Bmm(Mm):
     __slots__ = ()
 
 
+class BatchedMatmul(Bmm, name="UnsafeViewBackward0"):
+    """A B as ``matmul`` names it"""
+
+    __slots__ = ()
+
+
+class Vm(Operator, name="SqueezeBackward4"):
+    """a B for a vector a;  da = B g,  dB = a g^T"""
+
+    def forward(ctx, a, b):
+        need_a, need_b = ctx.needs_input_grad
+        ctx.save_for_backward(a if need_b else None, b if need_a else None)
+        return _product(a, b)
+
+    def backward(ctx, g):
+        a, b = ctx.saved_tensors
+        need_a, need_b = ctx.needs_input_grad
+        return b.mv(g) if need_a else None, a.outer(g) if need_b else None
+
+
 class Addmm(Operator):
     """beta c + alpha A B, for matrices or batches;  dc = beta g,  dA = alpha g B^T,  dB = alpha A^T g"""
 
@@ -110,6 +130,24 @@ class Linear(Operator, name="AddmmBackward0"):
         dx = g.matmul(weight) if need_x else None
         dweight = rows.t().mm(x if x.ndim == 2 else x.reshape(-1, x.shape[-1])) if need_weight else None
         return rows.sum(0) if need_bias else None, dx, dweight
+
+
+class LinearOfRows(Linear, name="ViewBackward0"):
+    """b + x W^T for any number of dimensions but two"""
+
+    __slots__ = ()
+
+
+class LinearUnbiased(Linear, name="MmBackward0"):
+    """x W^T"""
+
+    __slots__ = ()
+
+
+class LinearUnbiasedOfRows(Linear, name="UnsafeViewBackward0"):
+    """x W^T for three dimensions or more"""
+
+    __slots__ = ()
 
 
 # -- functions and methods ---------------------------------------------------------------------------------------
@@ -213,6 +251,9 @@ def matmul(input: Any, other: Any) -> Any:
         return dot(a, b)
     if m == 2 and n == 1:
         return mv(a, b)
+    if m == 1 and n == 2:
+        _check_inner_sizes((1, a._data.shape[0]), b._data.shape)
+        return Vm.apply(*_agreed(a, b, "addmm_impl_cpu_"))
     if m == 1:
         return matmul(a.unsqueeze(0), b).squeeze(-2)
     if n == 1:
@@ -229,7 +270,7 @@ def matmul(input: Any, other: Any) -> Any:
             f"but got: [{b._data.shape[0]}, {b._data.shape[-2]}]."
         )
     broadcast_shapes(a._data.shape[:-2], b._data.shape[:-2])
-    return Bmm.apply(*_agreed(a, b, "bmm"))
+    return BatchedMatmul.apply(*_agreed(a, b, "bmm"))
 
 
 def outer(input: Any, vec2: Any) -> Any:
@@ -289,7 +330,7 @@ def linear(input: Any, weight: Any, bias: Any = None) -> Any:
     tensor([[3., 3.]])
     """
     x, w = input._data, weight._data
-    if w.ndim != 2 or x.ndim < 2 or (bias is not None and bias._data.ndim != 1):
+    if w.ndim != 2 or x.ndim < (1 if bias is not None else 2) or (bias is not None and bias._data.ndim != 1):
         product = matmul(input, weight.t())
         return product if bias is None else product + bias
     if x.shape[-1] != w.shape[1]:
@@ -302,7 +343,9 @@ def linear(input: Any, weight: Any, bias: Any = None) -> Any:
             f"non-singleton dimension 1.  Target sizes: [{x.shape[0]}, {w.shape[0]}].  Tensor sizes: "
             f"[{bias._data.shape[0]}]"
         )
-    return Linear.apply(bias, input, weight)
+    if bias is None:
+        return (LinearUnbiased if x.ndim == 2 else LinearUnbiasedOfRows).apply(bias, input, weight)
+    return (Linear if x.ndim == 2 else LinearOfRows).apply(bias, input, weight)
 
 
 def _check_linear_dtype(input: Any, other: Any) -> None:

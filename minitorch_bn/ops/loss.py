@@ -77,6 +77,12 @@ class CrossEntropy2d(CrossEntropy, name="NllLoss2DBackward0"):
     __slots__ = ()
 
 
+class CrossEntropyNd(CrossEntropy, name="ViewBackward0"):
+    """each place's cross entropy, of inputs that PyTorch has to view as images first"""
+
+    __slots__ = ()
+
+
 class CrossEntropyGrad(Operator):
     """g_i r_i (p_i - onehot_i), from e^(x - max) and its sums"""
 
@@ -123,6 +129,12 @@ class SoftCrossEntropy(Operator, name="DivBackward1"):
     def release(ctx):
         super().release()
         ctx.exps = ctx.sums = None
+
+
+class UnaveragedSoftCrossEntropy(SoftCrossEntropy, name="NegBackward0"):
+    """cross entropy of probabilities as a sum, or of each sample"""
+
+    __slots__ = ()
 
 
 class SmoothedCrossEntropy(SoftCrossEntropy, name="AddBackward0"):
@@ -187,6 +199,12 @@ class NllLoss(Operator):
 
 class NllLoss2d(NllLoss, name="NllLoss2DBackward0"):
     """negative log likelihood of inputs with dimensions behind the classes"""
+
+    __slots__ = ()
+
+
+class NllLossNd(NllLoss, name="ViewBackward0"):
+    """each place's negative log likelihood, of inputs that PyTorch has to view as images first"""
 
     __slots__ = ()
 
@@ -455,7 +473,8 @@ def cross_entropy(
     _require_floating("log_softmax_lastdim_kernel_impl", input)
     _check_target(input, target)
     batched = input if x.ndim > 1 else input.unsqueeze(0)  # (C,) -> (1, C)
-    classes, mean, each = batched._data.shape[1], reduction == "mean", reduction == "none"
+    classes, mean = batched._data.shape[1], reduction == "mean"
+    each = reduction == "none" and x.ndim > 1  # one loss is its own sum
     w = _classes(weight, input, classes, x.ndim <= 2)
     t = t if x.ndim > 1 else t.reshape(1)
     indices, r, valid, divisor = _sample_weights(t, classes, w, ignore_index, mean, x.dtype)
@@ -463,11 +482,16 @@ def cross_entropy(
         q = _smoothed(indices, classes, w, valid, label_smoothing, x.dtype)
         loss = SmoothedCrossEntropy.apply(batched, wrap(q), 1 / divisor if mean and divisor else 1, not each)
     else:
-        operator = CrossEntropy if x.ndim <= 2 else CrossEntropy2d
+        operator = _by_layout(x.ndim, each, CrossEntropy, CrossEntropy2d, CrossEntropyNd)
         loss = operator.apply(batched, wrap(indices), r, not each)
-    if mean and not divisor:
-        return loss + float("nan")  # a mean of nothing; yet its gradient is 0, as in PyTorch
-    return loss.squeeze(0) if each and x.ndim == 1 else loss
+    return loss + float("nan") if mean and not divisor else loss  # a mean of nothing; its gradient is 0, as in PyTorch
+
+
+def _by_layout(ndim: int, each: bool, flat: Any, planar: Any, other: Any) -> Any:
+    """The operator that has PyTorch's name."""
+    if ndim <= 2:
+        return flat
+    return other if each and ndim != 4 else planar
 
 
 def _smoothed(
@@ -507,8 +531,8 @@ def _cross_entropy_of_probabilities(
         target = target * wrap(w.reshape((-1,) + (1,) * (input._data.ndim - 2)))  # (C,) -> (C, 1, ...)
     samples = input._data.size // classes if classes else 0
     scale = 1.0 if reduction != "mean" else 1 / samples if samples else float("nan")
-    loss = SoftCrossEntropy.apply(input, target, scale, reduction != "none")
-    return loss if reduction != "none" or len(shape) > 1 else loss.squeeze(0)
+    operator = SoftCrossEntropy if reduction == "mean" else UnaveragedSoftCrossEntropy
+    return operator.apply(input, target, scale, reduction != "none" or len(shape) == 1)  # one loss is its own sum
 
 
 def nll_loss(
@@ -535,14 +559,13 @@ def nll_loss(
     x, t = input._data, target._data
     batched = input if x.ndim > 1 else input.unsqueeze(0)  # (C,) -> (1, C)
     classes = batched._data.shape[1]
-    mean, each = reduction == "mean", reduction == "none"
+    mean, each = reduction == "mean", reduction == "none" and x.ndim > 1  # one loss is its own sum
     w = _classes(weight, input, classes, x.ndim <= 2)
     t = t if x.ndim > 1 else t.reshape(1)
     indices, r, _, divisor = _sample_weights(t, classes, w, ignore_index, mean, x.dtype)
-    loss = (NllLoss if x.ndim <= 2 else NllLoss2d).apply(batched, wrap(indices), r, not each)
-    if mean and not divisor:
-        return loss + float("nan")
-    return loss.squeeze(0) if each and x.ndim == 1 else loss
+    operator = _by_layout(x.ndim, each, NllLoss, NllLoss2d, NllLossNd)
+    loss = operator.apply(batched, wrap(indices), r, not each)
+    return loss + float("nan") if mean and not divisor else loss
 
 
 def _size(tensor: Any) -> Size:
@@ -812,7 +835,7 @@ def margin_ranking_loss(
             "margin_ranking_loss : All input tensors should have same dimension but got sizes: "
             f"input1: {_size(input1)}, input2: {_size(input2)}, target: {_size(target)} "
         )
-    return _reduce((-target * (input1 - input2) + margin).clamp(min=0), reduction)
+    return _reduce((-target * (input1 - input2) + margin).clamp_min(0), reduction)
 
 
 def hinge_embedding_loss(
@@ -831,6 +854,6 @@ def hinge_embedding_loss(
     """
     reduction = _reduction(reduction, size_average, reduce)
     _require_tensors("hinge_embedding_loss", input=input, target=target)
-    far = (margin - input).clamp(min=0).where(target != 1, 0)
+    far = (margin - input).clamp_min(0).where(target != 1, 0)
     near = input.where(target != -1, 0)
     return _reduce(far + near, reduction)
