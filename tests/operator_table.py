@@ -48,6 +48,7 @@ ROWS: list[Row] = []
 
 # Bases that are never applied themselves, and who speaks for them.
 ABSTRACT = {
+    activation.Activation: "LeakyRelu, Elu, Gelu, Softplus, Hardtanh, ...",
     elementwise.Stepwise: "Floor, Ceil, Trunc, Round, Sign",
     padding.BorderPad: "ReflectionPad, ReplicationPad, CircularPad",
     normalization.RowNorm: "GroupNorm, LayerNorm",
@@ -759,6 +760,8 @@ row(normalization.LayerNorm, lambda x, w, b: normalization.layer_norm(x, (2, 3),
     lambda x, w, b: np_standardised(x, (1, 2)) * w + b, real(4, 2, 3), real(2, 3), real(2, 3))
 row(normalization.RmsNorm, lambda x, w: normalization.rms_norm(x, (3,), w, 1e-5), lambda x, w: np_rms_norm(x) * w,
     real(4, 3), real(3))
+row(normalization.RmsNormOfHalves, lambda x: normalization.RmsNormOfHalves.apply(x, None, (-1,), 1e-5), np_rms_norm,
+    real(4, 3))
 row(normalization.RmsNormBackward, lambda g, x: normalization.RmsNormBackward.apply(g, x, (1,), 1e-5),
     np_rms_norm_backward, real(4, 3), real(4, 3))
 row(loss.CrossEntropy, F.cross_entropy, np_cross_entropy, real(4, 3), below(3)(4))

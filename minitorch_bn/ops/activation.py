@@ -21,18 +21,41 @@ from minitorch_bn.ops._common import canonical_dim, require_tensor
 SELU_ALPHA, SELU_SCALE = 1.6732632423543772, 1.0507009873554805  # Klambauer et al. 2017, equation 14
 
 
-class LeakyRelu(Operator):
+class Activation(Operator):
+    """A function of one tensor. Half precision is computed in float32 and rounded once, as in PyTorch.
+
+    Subclasses write ``value(ctx, a, *options)`` on arrays and ``gradient(ctx, g, a)`` on Tensors.
+    """
+
+    def value(ctx, a, *options):
+        raise NotImplementedError
+
+    def gradient(ctx, g, a):
+        raise NotImplementedError
+
+    def forward(ctx, a, *options):
+        ctx.save_for_backward(a)
+        if a.dtype.itemsize == 2:
+            return ctx.value(a.astype(np.float32), *options).astype(a.dtype)
+        return ctx.value(a, *options)
+
+    def backward(ctx, g):
+        (a,) = ctx.saved_tensors
+        if a._data.dtype.itemsize == 2:
+            return ctx.gradient(g.float(), a.float())
+        return ctx.gradient(g, a)
+
+
+class LeakyRelu(Activation):
     """a where a > 0, else slope a;  da = g, or g slope"""
 
     options = 1
 
-    def forward(ctx, a, slope):
-        ctx.save_for_backward(a)
+    def value(ctx, a, slope):
         ctx.slope = slope
         return np.maximum(a, a * slope) if 0 < slope <= 1 else np.where(a > 0, a, a * slope)
 
-    def backward(ctx, g):
-        (a,) = ctx.saved_tensors
+    def gradient(ctx, g, a):
         return g.where(a > 0, g * ctx.slope)
 
 
@@ -42,18 +65,16 @@ class LeakyReluInPlace(LeakyRelu, name="LeakyReluBackward1"):
     __slots__ = ()
 
 
-class Elu(Operator):
+class Elu(Activation):
     """scale a where a > 0, else scale alpha (e^(rate a) - 1);  da = g scale, or g scale alpha rate e^(rate a)"""
 
     options = 3
 
-    def forward(ctx, a, alpha, scale, rate):
-        ctx.save_for_backward(a)
+    def value(ctx, a, alpha, scale, rate):
         ctx.alpha, ctx.scale, ctx.rate = alpha, scale, rate
         return np.where(a <= 0, np.expm1(a * rate) * (alpha * scale), a * scale)
 
-    def backward(ctx, g):
-        (a,) = ctx.saved_tensors
+    def gradient(ctx, g, a):
         slope = (a.clamp(max=0) * ctx.rate).exp() * (ctx.alpha * ctx.scale * ctx.rate)
         return g * slope.where(a <= 0, ctx.scale)
 
@@ -76,44 +97,38 @@ class CeluInPlace(Elu, name="CeluBackward1"):
     __slots__ = ()
 
 
-class Gelu(Operator):
+class Gelu(Activation):
     """a Phi(a), Phi the normal distribution function;  da = g (Phi(a) + a e^(-a^2 / 2) / sqrt(2 pi))"""
 
-    def forward(ctx, a):
-        ctx.save_for_backward(a)
+    def value(ctx, a):
         return a * 0.5 * (1 + special.erf(a * math.sqrt(0.5)))
 
-    def backward(ctx, g):
-        (a,) = ctx.saved_tensors
+    def gradient(ctx, g, a):
         phi = (a * a * -0.5).exp() * (1 / math.sqrt(2 * math.pi))
         return g * (((a * math.sqrt(0.5)).erf() + 1) * 0.5 + a * phi)
 
 
-class GeluTanh(Operator, name="GeluBackward0"):
+class GeluTanh(Activation, name="GeluBackward0"):
     """a (1 + tanh u) / 2 with u = c (a + k a^3);  da = g (1 + tanh u + a (1 - tanh^2 u) c (1 + 3 k a^2)) / 2"""
 
     C, K = math.sqrt(2 / math.pi), 0.044715  # Hendrycks and Gimpel 2016, section 2
 
-    def forward(ctx, a):
-        ctx.save_for_backward(a)
+    def value(ctx, a):
         return a * 0.5 * (1 + np.tanh(ctx.C * (a + ctx.K * (a * a * a))))
 
-    def backward(ctx, g):
-        (a,) = ctx.saved_tensors
+    def gradient(ctx, g, a):
         square = a * a
         t = ((a + square * a * ctx.K) * ctx.C).tanh()
         return g * ((t + 1) * 0.5 + a * (1 - t * t) * (square * (1.5 * ctx.K * ctx.C) + 0.5 * ctx.C))
 
 
-class Silu(Operator):
+class Silu(Activation):
     """a s with s = sigmoid(a);  da = g s (1 + a (1 - s))"""
 
-    def forward(ctx, a):
-        ctx.save_for_backward(a)
+    def value(ctx, a):
         return a / (1 + np.exp(-a))
 
-    def backward(ctx, g):
-        (a,) = ctx.saved_tensors
+    def gradient(ctx, g, a):
         s = a.sigmoid()
         return g * (s * (a * (1 - s) + 1))
 
@@ -123,123 +138,106 @@ def _log1p_exp(a: np.ndarray) -> np.ndarray:
     return np.maximum(a, a.dtype.type(0)) + np.log1p(np.exp(-np.absolute(a)))
 
 
-class Mish(Operator):
+class Mish(Activation):
     """a t with t = tanh(softplus(a));  da = g (t + a sigmoid(a) (1 - t^2))"""
 
-    def forward(ctx, a):
-        ctx.save_for_backward(a)
+    def value(ctx, a):
         return a * np.tanh(_log1p_exp(a))
 
-    def backward(ctx, g):
-        (a,) = ctx.saved_tensors
+    def gradient(ctx, g, a):
         t = Softplus.apply(a, 1.0, 20.0).tanh()
         return g * (t + a * a.sigmoid() * (1 - t * t))
 
 
-class Softplus(Operator):
+class Softplus(Activation):
     """log(1 + e^(beta a)) / beta, a itself where beta a > threshold;  da = g sigmoid(beta a), or g"""
 
     options = 2
 
-    def forward(ctx, a, beta, threshold):
-        ctx.save_for_backward(a)
+    def value(ctx, a, beta, threshold):
         ctx.beta, ctx.threshold = beta, threshold
         scaled = a * beta
         return np.where(scaled > threshold, a, _log1p_exp(scaled) / beta)
 
-    def backward(ctx, g):
-        (a,) = ctx.saved_tensors
+    def gradient(ctx, g, a):
         scaled = a * ctx.beta
         return g.where(scaled > ctx.threshold, g * scaled.sigmoid())
 
 
-class LogSigmoid(Operator):
+class LogSigmoid(Activation):
     """log sigmoid(a) = -log(1 + e^-a), without overflow;  da = g sigmoid(-a)"""
 
-    def forward(ctx, a):
-        ctx.save_for_backward(a)
+    def value(ctx, a):
         return -_log1p_exp(-a)
 
-    def backward(ctx, g):
-        (a,) = ctx.saved_tensors
+    def gradient(ctx, g, a):
         return g * (-a).sigmoid()
 
 
-class Hardtanh(Operator):
+class Hardtanh(Activation):
     """a limited to [low, high];  da = g strictly inside"""
 
     options = 2
 
-    def forward(ctx, a, low, high):
-        ctx.save_for_backward(a)
+    def value(ctx, a, low, high):
         ctx.low, ctx.high = low, high
         return np.minimum(np.maximum(a, a.dtype.type(low)), a.dtype.type(high))
 
-    def backward(ctx, g):
-        (a,) = ctx.saved_tensors
+    def gradient(ctx, g, a):
         return g.masked_fill((a <= ctx.low) | (a >= ctx.high), 0)
 
 
-class Hardsigmoid(Operator):
+class Hardsigmoid(Activation):
     """(a + 3) / 6 limited to [0, 1];  da = g / 6 strictly inside"""
 
-    def forward(ctx, a):
-        ctx.save_for_backward(a)
+    def value(ctx, a):
         return np.minimum(np.maximum(a + 3, 0), 6) / 6
 
-    def backward(ctx, g):
-        (a,) = ctx.saved_tensors
+    def gradient(ctx, g, a):
         return (g / 6).masked_fill(~((a > -3) & (a < 3)), 0)
 
 
-class Hardswish(Operator):
+class Hardswish(Activation):
     """a hardsigmoid(a);  da = 0 up to -3, g (2 a + 3) / 6 up to 3, then g"""
 
-    def forward(ctx, a):
-        ctx.save_for_backward(a)
+    def value(ctx, a):
         return a * np.minimum(np.maximum(a + 3, 0), 6) / 6
 
-    def backward(ctx, g):
-        (a,) = ctx.saved_tensors
+    def gradient(ctx, g, a):
         return (g * (a / 3 + 0.5)).where(a < 3, g).masked_fill(a <= -3, 0)
 
 
-class Hardshrink(Operator):
+class Hardshrink(Activation):
     """0 where |a| <= lambd, else a;  da = g where |a| > lambd"""
 
     options = 1
 
-    def forward(ctx, a, lambd):
-        ctx.save_for_backward(a)
+    def value(ctx, a, lambd):
         ctx.lambd = lambd
         return np.where((a >= -lambd) & (a <= lambd), a.dtype.type(0), a)
 
-    def backward(ctx, g):
-        (a,) = ctx.saved_tensors
+    def gradient(ctx, g, a):
         return g.masked_fill((a >= -ctx.lambd) & (a <= ctx.lambd), 0)
 
 
 class Softshrink(Hardshrink):
     """a moved by lambd towards 0, and 0 where it would pass it;  da = g where |a| > lambd"""
 
-    def forward(ctx, a, lambd):
-        ctx.save_for_backward(a)
+    def value(ctx, a, lambd):
         ctx.lambd = lambd
         return np.where(a > lambd, a - lambd, np.where(a < -lambd, a + lambd, a * 0))
 
 
-class Threshold(Operator):
+class Threshold(Activation):
     """a where a > threshold, else value;  da = g where a > threshold"""
 
     options = 2
 
-    def forward(ctx, a, threshold, value):
-        ctx.save_for_backward(a)
+    def value(ctx, a, threshold, value):
         ctx.threshold = threshold
         return np.where(a <= threshold, a.dtype.type(value), a)
 
-    def backward(ctx, g):
-        (a,) = ctx.saved_tensors
+    def gradient(ctx, g, a):
         return g.masked_fill(a <= ctx.threshold, 0)
 
 

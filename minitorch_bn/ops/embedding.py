@@ -8,7 +8,7 @@ import numpy as np
 
 from minitorch_bn.autograd.node import Operator
 from minitorch_bn.autograd.variable import wrap
-from minitorch_bn.ops._common import require_tensor
+from minitorch_bn.ops._common import accumulator, require_tensor
 
 
 class Embedding(Operator):
@@ -36,14 +36,14 @@ class EmbeddingGrad(Operator):
         ctx.padding_idx = padding_idx
         ctx.counts = None
         flat = indices.reshape(-1)
-        out = np.zeros((rows, g.shape[-1]), g.dtype)
+        out = np.zeros((rows, g.shape[-1]), accumulator(g))
         np.add.at(out, flat, g.reshape(-1, g.shape[-1]))  # (..., D) -> (uses, D)
         if by_frequency:
             ctx.counts = np.maximum(np.bincount(flat, minlength=rows), 1)[:, None].astype(g.dtype)
             out /= ctx.counts
         if padding_idx >= 0:
             out[padding_idx] = 0
-        return out
+        return out.astype(g.dtype, copy=False)
 
     def backward(ctx, h):
         (indices,) = ctx.saved_tensors

@@ -265,9 +265,10 @@ class HuberLoss(Operator):
     def forward(ctx, a, b, delta, c, reduction):
         ctx.save_for_backward(a, b)
         ctx.delta, ctx.c, ctx.reduction = delta, c, reduction
+        number = a.dtype.type  # bfloat16 and Python's floats make float32
         d = np.absolute(a - b)
-        inside = np.minimum(d, delta)
-        return _reduced(c * inside * (d - 0.5 * inside), reduction)
+        inside = np.minimum(d, number(delta))
+        return _reduced(number(c) * inside * (d - number(0.5) * inside), reduction)
 
     def backward(ctx, g):
         a, b = ctx.saved_tensors
@@ -367,6 +368,11 @@ def _require_tensors(function: str, **tensors: Any) -> None:
 def _require_floating(kernel: str, tensor: Any) -> None:
     if tensor._data.dtype.kind in "iub":
         raise NotImplementedError(f"\"{kernel}\" not implemented for '{tensor.dtype.legacy_name}'")
+
+
+def _require_float(function: str, name: str, value: Any) -> None:
+    if not hasattr(value, "__float__"):
+        raise TypeError(f"{function}(): argument '{name}' (position 4) must be float, not {type(value).__name__}")
 
 
 def _classes(weight: Any, input: Any, classes: int, flat: bool, prefix: str = "") -> np.ndarray | None:
@@ -663,6 +669,7 @@ def smooth_l1_loss(
     """
     reduction = _reduction(reduction, size_average, reduce)
     a, b = _pair("smooth_l1_loss", "smooth_l1_cpu" if beta else "", input, target)
+    _require_float("smooth_l1_loss", "beta", beta)
     if beta < 0:
         raise RuntimeError("smooth_l1_loss does not support negative values for beta.")
     if beta == 0:
@@ -679,6 +686,7 @@ def huber_loss(input: Any, target: Any, reduction: str = "mean", delta: float = 
     """
     reduction = _reduction(reduction)
     a, b = _pair("huber_loss", "huber_cpu", input, target)
+    _require_float("huber_loss", "delta", delta)
     if delta <= 0:
         raise RuntimeError("huber_loss does not support non-positive values for delta.")
     _check_weight(input, weight)

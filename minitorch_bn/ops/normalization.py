@@ -117,6 +117,12 @@ class RmsNorm(Operator, name="MulBackward0"):
         return gx, gw
 
 
+class RmsNormOfHalves(RmsNorm, name="ToCopyBackward0"):
+    """root mean square normalisation in half precision, whose result PyTorch converts back"""
+
+    __slots__ = ()
+
+
 class RmsNormBackward(Operator):
     """gx = r P(g),  P(v) = v - xh mean(xh v)"""
 
@@ -213,7 +219,8 @@ def instance_norm_of_layer(
     checks.check_instance_norm(input, running_mean, running_var, weight, bias, use_input_stats, momentum, eps)
     samples, channels = input.shape[:2]
     x = input.reshape(1, samples * channels, *input.shape[2:])  # (N, C, *) -> (1, N*C, *)
-    weight, bias = (None if v is None else v.repeat(samples) for v in (weight, bias))
+    # In float32, as each sample's gradient is added to the others'.
+    weight, bias = (None if v is None else _wide(v).repeat(samples) for v in (weight, bias))
     if not use_input_stats:
         mean, var = (np.tile(v._data, samples) for v in (running_mean, running_var))
         return FixedBatchNorm.apply(x, weight, bias, mean, var, eps).reshape(input.shape)
@@ -282,4 +289,5 @@ def rms_norm(input: Any, normalized_shape: Any, weight: Any = None, eps: float |
     checks.check_rms_norm(input, normalized_shape, weight, eps)
     if eps is None:
         eps = float(np.finfo(accumulator(input._data)).eps)
-    return RmsNorm.apply(input, weight, tuple(range(-len(normalized_shape), 0)), eps)
+    operator = RmsNormOfHalves if input._data.dtype.itemsize == 2 else RmsNorm
+    return operator.apply(input, weight, tuple(range(-len(normalized_shape), 0)), eps)

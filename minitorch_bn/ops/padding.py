@@ -94,6 +94,9 @@ class CircularPad(BorderPad, name="CopySlices"):  # PyTorch composes it, and Cop
 
     __slots__ = ()
 
+    def name(self):
+        return "torch::autograd::CopySlices"
+
 
 class BorderFold(Operator):
     """g without its border, each element of which is added where it came from: the transpose of ``BorderPad``"""

@@ -38,8 +38,8 @@ DEVIATIONS = {
 }
 
 
-# Half floats meeting another dtype: PyTorch's text depends on whether oneDNN computes them on this processor. Here it is
-# always the one that PyTorch has where oneDNN does.
+# Half floats meeting another dtype: PyTorch's text depends on whether oneDNN computes them on this processor. Here it
+# is always the one that PyTorch has where oneDNN does.
 WITHOUT_ONEDNN = re.compile(r"expected scalar type Half but found (\w+)")
 WITH_ONEDNN = (
     r"Input type (torch.HalfTensor) and weight type (torch.\1Tensor) should be the same or input should be a MKLDNN "
