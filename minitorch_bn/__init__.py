@@ -33,6 +33,7 @@ _LIVES_IN = {
     "explain": "insight.explain",
     "load": "serialization",
     "save": "serialization",
+    "summary": "insight.summary",
     "vmap": "func",
 }
 
