@@ -32,6 +32,7 @@ _LIVES_IN = {
     "draw": "insight.drawing",
     "explain": "insight.explain",
     "load": "serialization",
+    "monitor": "insight.monitor",
     "save": "serialization",
     "summary": "insight.summary",
     "vmap": "func",
