@@ -2,32 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import re
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
-
-PROGRAM = Path(__file__).parents[2] / "examples" / "train_digits.py"
-ENVIRONMENT = {**os.environ, "PYTHONPATH": str(PROGRAM.parents[1]), "MPLBACKEND": "Agg"}
+from example_runs import EXAMPLES, is_png, last_line, python, refusal, without
+from example_runs import run as run_example
 
 
 def run(*arguments):
-    done = subprocess.run(
-        [sys.executable, str(PROGRAM), *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        env=ENVIRONMENT,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    return done
-
-
-def last_line(done):
-    return done.stdout.strip().splitlines()[-1]
+    return run_example("train_digits.py", *arguments)
 
 
 @pytest.mark.parametrize("arguments", [("--model", "mlp"), ("--model", "mlp", "--no-batchnorm")])
@@ -48,13 +31,8 @@ def test_a_resumed_run_reaches_the_same_numbers(tmp_path):
     whole, parts = tmp_path / "whole.npz", tmp_path / "parts.npz"
     arguments = ("--model", "mlp", "--epochs", 4)
     through = run(*arguments, "--save", whole)
-    first = subprocess.run(  # stopped by Ctrl-C after two epochs
-        [sys.executable, "-c", INTERRUPTED, str(PROGRAM), *map(str, arguments), "--save", str(parts)],
-        capture_output=True,
-        text=True,
-        env=ENVIRONMENT,
-        check=False,
-    )
+    # stopped by Ctrl-C after two epochs
+    first = python("-c", INTERRUPTED, EXAMPLES / "train_digits.py", *arguments, "--save", parts)
     assert "stopped after 2 epochs" in first.stdout, first.stderr
     assert len(torch.load(parts)["losses"]) == 2
     resumed = run(*arguments, "--resume", parts)
@@ -83,13 +61,16 @@ program["main"]()
 def test_the_plot_is_drawn(tmp_path):
     picture = tmp_path / "curves.png"
     run("--model", "mlp", "--epochs", 2, "--plot", picture)
-    assert picture.read_bytes().startswith(b"\x89PNG")
+    assert is_png(picture)
 
 
 @pytest.mark.parametrize("arguments", [("--epochs", "0"), ("--resume", "nowhere.npz"), ("--lr", "-1")])
 def test_bad_arguments_are_refused(arguments):
-    done = subprocess.run(
-        [sys.executable, str(PROGRAM), *arguments], capture_output=True, text=True, env=ENVIRONMENT, check=False
-    )
-    assert done.returncode == 2
-    assert "error:" in done.stderr
+    assert "error:" in refusal("train_digits.py", *arguments)
+
+
+@pytest.mark.parametrize("package", ["sklearn", "tqdm"])
+def test_a_missing_package_is_named_with_the_command_that_brings_it(package):
+    message = without(package, "train_digits.py")
+    assert message.startswith(package)
+    assert message.endswith(' is missing: pip install "minitorch_bn[examples]"\n')
