@@ -10,7 +10,12 @@ from minitorch_bn._dlpack import (
     from_dlpack,
 )
 from minitorch_bn._layout import (
+    channels_last,
+    channels_last_3d,
+    contiguous_format,
     layout,
+    memory_format,
+    preserve_format,
     strided,
 )
 from minitorch_bn._legacy import (
@@ -39,7 +44,7 @@ from minitorch_bn._settings import (
     set_num_threads,
     use_deterministic_algorithms,
 )
-from minitorch_bn._tensor import Tensor, is_tensor
+from minitorch_bn._tensor import Tensor, is_tensor, scalar_tensor
 from minitorch_bn._tensor_str import (
     set_printoptions,
 )
@@ -114,6 +119,7 @@ from minitorch_bn.functional import (
     atleast_1d,
     atleast_2d,
     atleast_3d,
+    broadcast_shapes,
     cartesian_prod,
     clone,
     combinations,
@@ -139,6 +145,16 @@ from minitorch_bn.functional import (
 from minitorch_bn.ops._common import (
     result_type,
 )
+from minitorch_bn.ops.activation import (
+    celu,
+    celu_,
+    hardshrink,
+    prelu,
+    selu,
+    selu_,
+    threshold,
+    threshold_,
+)
 from minitorch_bn.ops.arithmetic import (
     add,
     addcdiv,
@@ -161,6 +177,14 @@ from minitorch_bn.ops.arithmetic import (
     sub,
     xlogy,
 )
+from minitorch_bn.ops.conv import (
+    conv1d,
+    conv2d,
+    conv3d,
+    conv_transpose1d,
+    conv_transpose2d,
+    conv_transpose3d,
+)
 from minitorch_bn.ops.counting import (
     bincount,
     bucketize,
@@ -169,6 +193,8 @@ from minitorch_bn.ops.counting import (
     isin,
     searchsorted,
 )
+from minitorch_bn.ops.decomposition import svd
+from minitorch_bn.ops.distance import cosine_similarity, pairwise_distance
 from minitorch_bn.ops.einsum import (
     einsum,
     inner,
@@ -275,6 +301,14 @@ from minitorch_bn.ops.matrix import (
 )
 from minitorch_bn.ops.matrix import (
     inv as inverse,
+)
+from minitorch_bn.ops.pixel_shuffle import pixel_shuffle, pixel_unshuffle
+from minitorch_bn.ops.pooling import (
+    adaptive_avg_pool1d,
+    avg_pool1d,
+    max_pool1d,
+    max_pool2d,
+    max_pool3d,
 )
 from minitorch_bn.ops.reduction import (
     all,
@@ -409,14 +443,11 @@ from minitorch_bn.random import (
     seed,
     set_rng_state,
 )
-from minitorch_bn.size import (
-    Size,
-    broadcast_shapes,
-)
+from minitorch_bn.size import Size
 
 # They stand on Tensors, a floor above the package whose names they are: so they are put there from the top.
 # What a user sees of them, in `type(x)` and in pickles, is the public name.
-for _class in (Tensor, Size, Generator, device, dtype, finfo, iinfo, layout):
+for _class in (Tensor, Size, Generator, device, dtype, finfo, iinfo, layout, memory_format):
     _class.__module__ = "minitorch_bn"
 del _class
 
@@ -425,6 +456,16 @@ for _name in _out.FUNCTIONS.split():
     globals()[_name] = _out.with_out(globals()[_name])
 for _name in _out.CREATORS.split():
     globals()[_name] = _out.with_out(globals()[_name], creates=True)
+
+# The functions that work in place are the methods.
+_IN_PLACE = """
+    abs_ acos_ acosh_ addmv_ arccos_ arccosh_ arcsin_ arcsinh_ arctan_ arctanh_ asin_ asinh_ atan_ atanh_ ceil_ clamp_
+    clamp_max_ clamp_min_ clip_ cos_ cosh_ deg2rad_ detach_ erf_ erfc_ exp2_ exp_ expm1_ fill_ fix_ floor_ frac_ gcd_
+    index_put_ lcm_ ldexp_ log10_ log1p_ log2_ log_ logit_ nan_to_num_ neg_ negative_ rad2deg_ reciprocal_ relu_ round_
+    rsqrt_ sigmoid_ sin_ sinc_ sinh_ sqrt_ square_ tan_ tanh_ trunc_ xlogy_ zero_
+""".split()  # noqa: SIM905
+for _name in _IN_PLACE:
+    globals()[_name] = getattr(Tensor, _name)
 del _name
 
 absolute = abs
@@ -460,6 +501,7 @@ trapz = trapezoid
 true_divide = div
 
 __all__ = [
+    *_IN_PLACE,
     "BFloat16Tensor",
     "BoolTensor",
     "ByteTensor",
@@ -477,6 +519,7 @@ __all__ = [
     "absolute",
     "acos",
     "acosh",
+    "adaptive_avg_pool1d",
     "add",
     "addbmm",
     "addcdiv",
@@ -514,6 +557,7 @@ __all__ = [
     "atleast_2d",
     "atleast_3d",
     "autograd",
+    "avg_pool1d",
     "baddbmm",
     "bernoulli",
     "bfloat16",
@@ -534,6 +578,10 @@ __all__ = [
     "cartesian_prod",
     "cat",
     "ceil",
+    "celu",
+    "celu_",
+    "channels_last",
+    "channels_last_3d",
     "chunk",
     "clamp",
     "clamp_max",
@@ -545,9 +593,17 @@ __all__ = [
     "concat",
     "concatenate",
     "conj",
+    "contiguous_format",
+    "conv1d",
+    "conv2d",
+    "conv3d",
+    "conv_transpose1d",
+    "conv_transpose2d",
+    "conv_transpose3d",
     "copysign",
     "cos",
     "cosh",
+    "cosine_similarity",
     "count_nonzero",
     "cross",
     "cummax",
@@ -628,6 +684,7 @@ __all__ = [
     "greater_equal",
     "gt",
     "half",
+    "hardshrink",
     "heaviside",
     "histc",
     "histogram",
@@ -652,8 +709,8 @@ __all__ = [
     "inverse",
     "is_anomaly_check_nan_enabled",
     "is_anomaly_enabled",
-    "is_deterministic_algorithms_warn_only_enabled",
     "is_complex",
+    "is_deterministic_algorithms_warn_only_enabled",
     "is_floating_point",
     "is_grad_enabled",
     "is_inference_mode_enabled",
@@ -671,10 +728,10 @@ __all__ = [
     "isreal",
     "kron",
     "kthvalue",
+    "layout",
     "lcm",
     "ldexp",
     "le",
-    "layout",
     "lerp",
     "less",
     "less_equal",
@@ -705,9 +762,13 @@ __all__ = [
     "matmul",
     "matrix_power",
     "max",
+    "max_pool1d",
+    "max_pool2d",
+    "max_pool3d",
     "maximum",
     "mean",
     "median",
+    "memory_format",
     "meshgrid",
     "min",
     "minimum",
@@ -741,11 +802,16 @@ __all__ = [
     "ones",
     "ones_like",
     "outer",
+    "pairwise_distance",
     "permute",
     "pi",
+    "pixel_shuffle",
+    "pixel_unshuffle",
     "polygamma",
     "positive",
     "pow",
+    "prelu",
+    "preserve_format",
     "prod",
     "promote_types",
     "put",
@@ -773,6 +839,7 @@ __all__ = [
     "row_stack",
     "rsqrt",
     "rsub",
+    "scalar_tensor",
     "scatter",
     "scatter_add",
     "scatter_reduce",
@@ -780,6 +847,8 @@ __all__ = [
     "seed",
     "select",
     "select_scatter",
+    "selu",
+    "selu_",
     "set_default_device",
     "set_default_dtype",
     "set_default_tensor_type",
@@ -812,6 +881,7 @@ __all__ = [
     "sub",
     "subtract",
     "sum",
+    "svd",
     "swapaxes",
     "swapdims",
     "t",
@@ -822,6 +892,8 @@ __all__ = [
     "tensor",
     "tensor_split",
     "tensordot",
+    "threshold",
+    "threshold_",
     "tile",
     "topk",
     "trace",

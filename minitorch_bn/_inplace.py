@@ -167,8 +167,17 @@ def _stepwise(operator: type[Operator], name: str) -> Any:
 
 floor_ = _stepwise(elementwise.Floor, "floor")
 ceil_ = _stepwise(elementwise.Ceil, "ceil")
-round_ = _stepwise(elementwise.Round, "round")
 trunc_ = _stepwise(elementwise.Trunc, "trunc")
+
+
+def round_(self: Any, *, decimals: int = 0) -> Any:
+    """The nearest number with this many decimals, in place; halves go to the even neighbour."""
+    elementwise.check_stepwise("round", self)
+    if decimals:
+        return elementwise.RoundDecimals.apply_(self, decimals)
+    return self if self.dtype.category == 1 else elementwise.Round.apply_(self)
+
+
 sign_ = _unary(elementwise.Sign, floating=False)
 
 
@@ -234,16 +243,20 @@ def masked_fill_(self: Any, mask: Any, value: Any) -> Any:
     return operator.apply_(self, mask, filler)
 
 
-def scatter_(self: Any, dim: int, index: Any, src: Any = None, *, value: float | None = None) -> Any:
-    """``src`` (a tensor or a number) or the number ``value`` written at ``index`` along ``dim``."""
-    operator, source, d = indexing.scatter_arguments(self, dim, index, src if value is None else value)
+def scatter_(
+    self: Any, dim: int, index: Any, src: Any = None, *, value: float | None = None, reduce: str | None = None
+) -> Any:
+    """``src`` (a tensor or a number) or the number ``value`` written, added or multiplied at ``index``."""
+    if reduce is not None:
+        return _scatter_reduced_(self, dim, index, src, value=value, reduce=reduce)
+    operator, index, source, d = indexing.scatter_arguments(self, dim, index, src if value is None else value)
     return operator.apply_(self, index, source, d)
 
 
 def scatter_add_(self: Any, dim: int, index: Any, src: Any) -> Any:
     """``src`` added at ``index`` along ``dim``."""
     require_tensor("scatter_add_", src, "src", 3)
-    _, source, d = indexing.scatter_arguments(self, dim, index, src)
+    _, index, source, d = indexing.scatter_arguments(self, dim, index, src)
     return indexing.ScatterAdd.apply_(self, index, source, d)
 
 
@@ -312,6 +325,12 @@ rad2deg_ = _unary(special.Rad2Deg)
 sgn_ = _unary(special.Sgn, floating=False)
 
 
+def polygamma_(self: Any, n: int) -> Any:
+    """The n-th derivative of digamma, in place."""
+    _check_result(self, floating=True)
+    return copy_(self, special.polygamma(n, self.clone()))
+
+
 def _twin(function: Any, operands: int = 0, floating: bool = False) -> Any:
     """The in-place form of any function of a tensor and more: its result written back, with the history it has.
 
@@ -364,6 +383,7 @@ addmv_ = _twin(matrix.addmv)
 addr_ = _twin(matrix.addr)
 addbmm_ = _twin(matrix.addbmm)
 scatter_reduce_ = _twin(scattering.scatter_reduce)
+_scatter_reduced_ = _twin(indexing.scatter)
 
 
 def _judged(function: Any) -> Any:
@@ -473,29 +493,27 @@ def apply_(self: Any, callable: Any) -> Any:
 
 
 def _rearranged(function: Any) -> Any:
-    """The in-place form of a view: the tensor itself takes the other shape.
+    """The in-place form of a view: the tensor itself takes the other shape, and its history goes on from there."""
 
-    Only for tensors without a history and that are no views: what remembers how a view came out of them would be wrong.
-    """
-
-    def method(self: Any, *args: Any) -> Any:
+    def method(self: Any, *args: Any, **kwargs: Any) -> Any:
         views.check_inplace(self)
-        if self.requires_grad or self._view is not None:
-            raise RuntimeError(
-                f"{name}_() of a view, or of a tensor that requires grad, is not supported: write x = x.{name}(...)"
-            )
-        with no_grad():
-            self._data = function(self, *args)._data
+        result = function(self, *args, **kwargs)
+        self._data = result._data
+        if self._view is not None:
+            self._view = result._view
+        if result._node is not None:
+            views.move(self, result._node, result._output_nr)
         self._version_counter[0] += 1
+        if self._view is not None:
+            self._view.version = self._version_counter[0]
         return self
 
-    name = function.__name__
     method.__doc__ = f"{function.__doc__} In place."
-    method.__name__ = method.__qualname__ = f"{name}_"
+    method.__name__ = method.__qualname__ = f"{function.__name__}_"
     return method
 
 
+swapaxes_ = swapdims_ = transpose_ = _rearranged(shape.transpose)
 squeeze_ = _rearranged(shape.squeeze)
 unsqueeze_ = _rearranged(shape.unsqueeze)
-transpose_ = _rearranged(shape.transpose)
 t_ = _rearranged(shape.t)

@@ -1,4 +1,4 @@
-"""How elements lie in memory: always strided."""
+"""How elements lie in memory: always strided, the strides in row-major order or with the channels last."""
 
 from __future__ import annotations
 
@@ -23,4 +23,30 @@ class layout:
         return self.name
 
 
+class memory_format(layout):
+    """The order of a tensor's elements in memory.
+
+    >>> import minitorch_bn as torch
+    >>> torch.ones(2, 3, 4, 5).to(memory_format=torch.channels_last).stride()
+    (60, 1, 15, 3)
+    """
+
+    __slots__ = ()
+
+    def order(self, ndim: int) -> tuple[int, ...] | None:
+        """The dimensions from the slowest to the fastest; None for whatever order they have."""
+        if self is preserve_format:
+            return None
+        if self is contiguous_format:
+            return tuple(range(ndim))
+        wanted = 4 if self is channels_last else 5
+        if ndim != wanted:
+            raise RuntimeError(f"required rank {wanted} tensor to use {self.name} format")
+        return 0, *range(2, ndim), 1
+
+
 strided = layout("strided")
+contiguous_format = memory_format("contiguous_format")
+preserve_format = memory_format("preserve_format")
+channels_last = memory_format("channels_last")
+channels_last_3d = memory_format("channels_last_3d")

@@ -9,6 +9,8 @@ import numpy as np
 
 from minitorch_bn.autograd.grad_mode import mode, no_grad
 from minitorch_bn.autograd.variable import Variable
+from minitorch_bn.autograd.views import refuse_overlap
+from minitorch_bn.ops._common import c_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -16,7 +18,7 @@ if TYPE_CHECKING:
 # The functions that take it, as in PyTorch; CREATORS make a tensor from nothing.
 FUNCTIONS = """
     abs acos acosh add addbmm addcdiv addcmul addmm addmv addr all amax amin aminmax any argmax argmin asin
-    asinh atan atan2 atanh baddbmm bitwise_and bitwise_left_shift bitwise_not bitwise_or bitwise_right_shift
+    asinh atan atan2 atanh baddbmm bernoulli bitwise_and bitwise_left_shift bitwise_not bitwise_or bitwise_right_shift
     bitwise_xor bmm bucketize cat ceil clamp clamp_max clamp_min column_stack copysign cos cosh cross cummax
     cummin cumprod cumsum deg2rad diag diff digamma div dot dstack eq erf erfc erfinv exp exp2 expm1 float_power
     floor floor_divide fmax fmin fmod frac frexp gather gcd ge gt heaviside histc histogram hstack hypot
@@ -30,6 +32,41 @@ FUNCTIONS = """
     xlogy
 """
 CREATORS = "arange empty eye full linspace logspace normal ones rand randint randn randperm zeros"
+
+# Most results are cast to the dtype of ``out``. These must have it, and PyTorch has a text for each kind of them:
+# {0} and {1} are the dtypes of the result and of ``out``, {2} and {3} their names in C.
+_SAME_DTYPE = {
+    "Expected out tensor to have dtype {2}, but got {3} instead": """
+        addmm addmv aminmax argmax argmin baddbmm bmm cross diag gather index_add index_copy isin linalg_cross
+        log_softmax matmul mm msort scatter scatter_add scatter_reduce slice_scatter softmax sort take_along_dim topk
+        tril triu
+    """,
+    "Found dtype {1} but expected {0}": "abs bitwise_not ceil floor frac neg round sgn sign trunc",
+    "dtype {0} does not match dtype of out parameter ({1})": CREATORS,
+    "{name}(): self and result must have the same scalar type": "index_select masked_select take",
+    "{name} expects {0} tensor out, got: {1}": "multinomial",
+    "{name} only supports bool tensor for result, got: {1}": "all any",
+    "{name} does not support non-boolean outputs.": "isneginf isposinf signbit",
+    "{name}: dtype of out: {1} should be same as input: {0}": "nan_to_num",
+    "{name}: Expected out tensor to have scalar type {0} but got scalar type{1}": "nonzero",
+    "output values must be of same type as input": "kthvalue",
+    "expected scalar type '{0}' but got '{1}' for values output": "mode",
+    "expected scalar_type {0} but found {1}": "cummax cummin",
+    "quantile() out tensor must be same dtype as the input tensor": "nanquantile quantile",
+    "result dtype {1} does not match input dtype {0}": "dot vdot",
+    "tensordot: Expected the output tensor to have dtype {0}, but got an output tensor with dtype {1}": """
+        inner tensordot
+    """,
+    "torch.frexp() expects mantissa to have dtype {2} but got {3}": "frexp",
+    "torch.histogram: input tensor and hist tensor should have the same dtype, but got input {2} and hist {3}": """
+        histc histogram
+    """,
+    "Expected out type to be {0} but got {1}": "where",
+    "Expected the dtype for input and out to match, but got {0} for input's dtype and {1} for out's dtype.": """
+        amax amin
+    """,
+}
+_TEXTS = {name: text for text, names in _SAME_DTYPE.items() for name in names.split()}
 
 
 def with_out(function: Callable, creates: bool = False) -> Callable:
@@ -57,6 +94,7 @@ def _into(out: Any, function: Callable, args: tuple, named: dict[str, Any]) -> A
     for target in outs:
         if not isinstance(target, Variable):
             raise TypeError(f"{name}(): argument 'out' must be Tensor, not {type(target).__name__}")
+        refuse_overlap(target._data)
     if mode.grad and any(t.requires_grad for t in (*outs, *_tensors(args), *_tensors(named.values()))):
         raise RuntimeError(
             f"{name}(): functions with out=... arguments don't support automatic differentiation, but one of the "
@@ -66,7 +104,7 @@ def _into(out: Any, function: Callable, args: tuple, named: dict[str, Any]) -> A
         result = function(*args, **named)
         results = result if isinstance(result, tuple) else (result,)
         for target, value in zip(outs, results):
-            _check_dtype(target, value)
+            _check_dtype(name, target, value)
         for target, value in zip(outs, results):
             _write(target, value)
     return type(result)(outs) if isinstance(result, tuple) else out
@@ -80,7 +118,10 @@ def _tensors(values: Iterable) -> Iterator[Any]:
             yield from _tensors(value)
 
 
-def _check_dtype(out: Any, result: Any) -> None:
+def _check_dtype(name: str, out: Any, result: Any) -> None:
+    if name in _TEXTS and result.dtype is not out.dtype and not (name in ("all", "any") and out.dtype.itemsize == 1):
+        dtypes = result.dtype.legacy_name, out.dtype.legacy_name, c_name(result.dtype), c_name(out.dtype)
+        raise RuntimeError(_TEXTS[name].format(*dtypes, name=name))
     if result.dtype.category > out.dtype.category:
         raise RuntimeError(
             f"result type {result.dtype.legacy_name} can't be cast to the desired output type {out.dtype.legacy_name}"

@@ -11,14 +11,16 @@ import numpy as np
 
 from minitorch_bn import _dlpack, _inplace, _legacy, creation, dtypes, functional, random
 from minitorch_bn._device import CPU, check_device, device
-from minitorch_bn._layout import layout, strided
+from minitorch_bn._layout import contiguous_format, layout, strided
 from minitorch_bn._tensor_str import tensor_str
 from minitorch_bn.autograd import engine, hooks, views
 from minitorch_bn.autograd.node import Operator
 from minitorch_bn.autograd.variable import Variable, set_tensor_class, wrap
 from minitorch_bn.ops import (
+    activation,
     arithmetic,
     counting,
+    decomposition,
     einsum,
     elementwise,
     indexing,
@@ -55,6 +57,14 @@ def _operator(
             other = creation.from_numpy(other)
         return function(other, self) if reflected else function(self, other)
 
+    return method
+
+
+def _cast(dtype: dtypes.dtype) -> Any:
+    def method(self: Any, memory_format: Any = None) -> Any:
+        return self.to(dtype, memory_format=memory_format)
+
+    method.__doc__ = f"As {dtype.name}."
     return method
 
 
@@ -138,9 +148,9 @@ class Tensor(Variable):
         """Always False: complex numbers are out of scope."""
         return False
 
-    def is_contiguous(self) -> bool:
-        """Whether memory is in row-major order."""
-        return self._data.flags.c_contiguous
+    def is_contiguous(self, memory_format: Any = contiguous_format) -> bool:
+        """Whether memory is in row-major order, or in that of ``memory_format``."""
+        return self._data.transpose(memory_format.order(self._data.ndim)).flags.c_contiguous
 
     @property
     def layout(self) -> layout:
@@ -371,9 +381,8 @@ class Tensor(Variable):
                 check_device(arg)
         check_device(device)
         np_dtype = self._data.dtype if dtype is None else dtypes.as_dtype(dtype).numpy
-        if np_dtype == self._data.dtype and not copy:
-            return self
-        return elementwise.ToCopy.apply(self, np_dtype)
+        result = self if np_dtype == self._data.dtype and not copy else elementwise.ToCopy.apply(self, np_dtype)
+        return result if memory_format is None else shapes.contiguous(result, memory_format=memory_format)
 
     def type(self, dtype: Any = None) -> Any:
         """The legacy type string (``torch.FloatTensor``), or the tensor as another dtype."""
@@ -393,49 +402,13 @@ class Tensor(Variable):
         """Refused with an AssertionError: there is no such device."""
         return self.to("cuda")
 
-    def float(self) -> Any:
-        """As float32."""
-        return self.to(dtypes.float32)
+    float, double, half = _cast(dtypes.float32), _cast(dtypes.float64), _cast(dtypes.float16)
+    bfloat16, bool, byte = _cast(dtypes.bfloat16), _cast(dtypes.bool), _cast(dtypes.uint8)
+    int, long, short, char = _cast(dtypes.int32), _cast(dtypes.int64), _cast(dtypes.int16), _cast(dtypes.int8)
 
-    def double(self) -> Any:
-        """As float64."""
-        return self.to(dtypes.float64)
-
-    def half(self) -> Any:
-        """As float16."""
-        return self.to(dtypes.float16)
-
-    def bfloat16(self) -> Any:
-        """As bfloat16."""
-        return self.to(dtypes.bfloat16)
-
-    def int(self) -> Any:
-        """As int32."""
-        return self.to(dtypes.int32)
-
-    def long(self) -> Any:
-        """As int64."""
-        return self.to(dtypes.int64)
-
-    def short(self) -> Any:
-        """As int16."""
-        return self.to(dtypes.int16)
-
-    def char(self) -> Any:
-        """As int8."""
-        return self.to(dtypes.int8)
-
-    def byte(self) -> Any:
-        """As uint8."""
-        return self.to(dtypes.uint8)
-
-    def bool(self) -> Any:
-        """As bool: False where 0."""
-        return self.to(dtypes.bool)
-
-    def clone(self) -> Any:
+    def clone(self, *, memory_format: Any = None) -> Any:
         """A copy with memory of its own, on the tape."""
-        return elementwise.Clone.apply(self)
+        return shapes.contiguous(elementwise.Clone.apply(self), memory_format=memory_format)
 
     def __bool__(self) -> builtin_bool:
         if self._data.size != 1:
@@ -646,7 +619,7 @@ class Tensor(Variable):
     cross, trace, diag, diagflat = matrix.cross, matrix.trace, matrix.diag, matrix.diagflat
     diag_embed, det, slogdet, logdet = matrix.diag_embed, matrix.det, matrix.slogdet, matrix.logdet
     inverse, matrix_power = matrix.inv, matrix.matrix_power
-    inner, kron = einsum.inner, einsum.kron
+    inner, kron, svd = einsum.inner, einsum.kron, decomposition.svd
 
     # -- shape -------------------------------------------------------------------------------------------------------
 
@@ -722,6 +695,7 @@ class Tensor(Variable):
     index_fill_, put_, masked_scatter_ = _inplace.index_fill_, _inplace.put_, _inplace.masked_scatter_
     scatter_reduce_, fill_diagonal_, apply_ = _inplace.scatter_reduce_, _inplace.fill_diagonal_, _inplace.apply_
     squeeze_, unsqueeze_, transpose_, t_ = _inplace.squeeze_, _inplace.unsqueeze_, _inplace.transpose_, _inplace.t_
+    polygamma_, hardshrink, prelu = _inplace.polygamma_, activation.hardshrink, activation.prelu
     negative_, absolute_, fix_, subtract_, multiply_, divide_ = neg_, abs_, trunc_, sub_, mul_, div_
     true_divide_, arctan2_, swapaxes_, swapdims_ = div_, atan2_, transpose_, transpose_
     arcsin_, arccos_, arctan_, arcsinh_, arccosh_, arctanh_ = asin_, acos_, atan_, asinh_, acosh_, atanh_

@@ -11,8 +11,9 @@ from minitorch_bn import _dlpack, dtypes, random
 from minitorch_bn._device import check_device
 from minitorch_bn.autograd.variable import Variable, wrap
 from minitorch_bn.kernels import ramps
+from minitorch_bn.ops import elementwise
 from minitorch_bn.ops._common import fill_value as checked_filler
-from minitorch_bn.ops._common import not_implemented, require_tensor, size_argument
+from minitorch_bn.ops._common import invalid_arguments, is_number, not_implemented, require_tensor, size_argument
 
 if TYPE_CHECKING:
     from minitorch_bn.dtypes import dtype as DType
@@ -141,13 +142,16 @@ def _shape_of(data: Any) -> tuple[int, ...]:
 def _flatten(data: Any, shape: tuple[int, ...], depth: int, out: list) -> None:
     if depth == len(shape):
         if _is_sequence(data):
-            raise ValueError(f"only one element tensors can be converted to Python scalars (found {data!r})")
+            name = type(data).__name__
+            if out and isinstance(out[0], float):
+                raise TypeError(f"must be real number, not {name}")
+            raise TypeError(f"'{name}' object cannot be interpreted as an integer")
         if isinstance(data, Variable) and data._data.size != 1:
             raise ValueError("only one element tensors can be converted to Python scalars")
         out.append(data)
         return
     if not _is_sequence(data):
-        raise TypeError(f"not a sequence: expected a sequence of length {shape[depth]} at dim {depth} (got {data!r})")
+        raise TypeError(f"not a sequence\nexpected a sequence of length {shape[depth]} at dim {depth} (got {data!r})")
     if len(data) != shape[depth]:
         raise ValueError(f"expected sequence of length {shape[depth]} at dim {depth} (got {len(data)})")
     for item in data:
@@ -304,7 +308,12 @@ def empty(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool
 def _checked_size(function: str, size: tuple, others: dict | None = None) -> tuple[int, ...]:
     """The size, given as ``f(2, 3)``, ``f((2, 3))`` or ``f(size=(2, 3))``; also checks the other keywords."""
     if others is not None:
-        size = (others.pop("size"),) if "size" in others and not size else size
+        if not size:
+            if "size" not in others:
+                if function.startswith("rand"):
+                    raise invalid_arguments(function, expected="(tuple of ints size, *, torch.dtype dtype = None)")
+                raise TypeError(f'{function}() missing 1 required positional arguments: "size"')
+            size = (others.pop("size"),)
         _check_others(function, others)
     shape = size_argument(size, function)
     for n in shape:
@@ -354,12 +363,14 @@ def arange(*bounds: Any, dtype: Any = None, device: Any = None, requires_grad: b
         whole = all(isinstance(v, (int, np.integer)) for v in (start, end, step))
         dtype = dtypes.int64 if whole else dtypes.get_default_dtype()
     np_dtype = _np_dtype(dtype)
-    if np_dtype.kind in "iub":
-        data = np.arange(int(start), int(end), int(step))
-    else:
-        # start + i * step, as PyTorch does: no rounding errors add up
-        count = int(np.ceil((end - start) / step))
-        data = start + np.arange(count) * float(step)
+    if np_dtype == np.int64:
+        start, end, step = int(start), int(end), int(step)
+        if step == 0:
+            raise ValueError("step must be nonzero")
+    # start + i * step, as PyTorch does: no rounding errors add up
+    count = -int((start - end) // step) if np_dtype == np.int64 else math.ceil((end - start) / step)
+    start, step = (int(v) if np_dtype.kind in "iub" else float(v) for v in (start, step))
+    data = start + np.arange(count) * step
     return _finish(data.astype(np_dtype), requires_grad, device)
 
 
@@ -375,11 +386,31 @@ def linspace(
 ) -> Any:
     """``steps`` numbers evenly spaced from start to end, both included."""
     _check_others("linspace", others)
+    start, end, np_dtype = _ramp_arguments("linspace", start, end, steps, dtype)
+    return _finish(ramps.linspace(start, end, steps, np_dtype), requires_grad, device)
+
+
+def _ramp_arguments(function: str, start: Any, end: Any, steps: Any, dtype: Any) -> tuple:
+    """Both ends as numbers, whole ones where the dtype is one of integers, and the dtype."""
+    if not all(isinstance(v, Variable) or is_number(v) for v in (start, end)) or not isinstance(
+        steps, (int, np.integer)
+    ):
+        raise invalid_arguments(
+            function, start, end, steps, expected="(Number start, Number end, int steps, *, torch.dtype dtype = None)"
+        )
+    dims = [v._data.ndim if isinstance(v, Variable) else 0 for v in (start, end)]
+    if any(dims):
+        raise RuntimeError(
+            f"{function} only supports 0-dimensional start and end tensors, but got start with {dims[0]} dimension(s) "
+            f"and end with {dims[1]} dimension(s)."
+        )
     if steps < 0:
         raise RuntimeError("number of steps must be non-negative")
-    np_dtype = _np_dtype(dtype)
+    kind = dtypes.get_default_dtype() if dtype is None else dtypes.as_dtype(dtype)
     start, end = (v.item() if isinstance(v, Variable) else v for v in (start, end))
-    return _finish(ramps.linspace(start, end, steps, np_dtype), requires_grad, device)
+    if kind.category < 2:
+        start, end = (checked_filler(v, kind).item() for v in (start, end))
+    return start, end, kind.numpy
 
 
 def logspace(
@@ -400,13 +431,8 @@ def logspace(
     tensor([  1.,  10., 100.])
     """
     _check_others("logspace", others)
-    if steps < 0:
-        raise RuntimeError("number of steps must be non-negative")
-    start, end = (v.item() if isinstance(v, Variable) else v for v in (start, end))
-    exponents = ramps.linspace(start, end, steps, np.dtype(np.float64))
-    with np.errstate(all="ignore"):
-        powers = np.power(float(base), exponents).astype(_np_dtype(dtype))
-    return _finish(powers, requires_grad, device)
+    start, end, np_dtype = _ramp_arguments("logspace", start, end, steps, dtype)
+    return _finish(ramps.logspace(start, end, steps, base, np_dtype), requires_grad, device)
 
 
 def tril_indices(row: int, col: int, offset: int = 0, *, dtype: Any = None, device: Any = None, **others: Any) -> Any:
@@ -647,8 +673,9 @@ def randint_like(
 def bernoulli(input: Any, p: float | None = None, *, generator: Generator | None = None, **others: Any) -> Any:
     """1 with the probability given by each element of the input (or by ``p``), else 0."""
     _check_others("bernoulli", others)
-    out = np.empty_like(input._data)
-    return wrap(random.bernoulli_(out, input._data if p is None else p, generator))
+    require_tensor("bernoulli", input)
+    drawn = random.bernoulli_(np.empty_like(input._data), input._data if p is None else p, generator)
+    return elementwise.Bernoulli.apply(input, drawn) if p is None else wrap(drawn)
 
 
 def multinomial(input: Any, num_samples: int, replacement: bool = False, *, generator: Generator | None = None) -> Any:
@@ -675,9 +702,12 @@ def normal(
     m, s = (v._data if isinstance(v, Variable) else v for v in (mean, std))
     if not isinstance(s, np.ndarray):
         out = np.empty(m.shape, m.dtype)
-        return wrap(random.normal_(out, 0.0, float(s), generator) + m)
+        return elementwise.NormalMean.apply(mean, random.normal_(out, 0.0, float(s), generator) + m)
     if (s < 0).any():
         raise RuntimeError("normal expects all elements of std >= 0.0")
     kind = m.dtype if isinstance(m, np.ndarray) else s.dtype
     out = np.empty(np.broadcast_shapes(np.shape(m), s.shape), kind)
-    return wrap((random.normal_(out, 0.0, 1.0, generator) * s + kind.type(1) * m).astype(kind))
+    drawn = (random.normal_(out, 0.0, 1.0, generator) * s + kind.type(1) * m).astype(kind)
+    if isinstance(mean, Variable):
+        return elementwise.Normal.apply(mean, std, drawn)
+    return elementwise.NormalStd.apply(std, drawn)

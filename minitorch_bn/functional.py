@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 
 from minitorch_bn.autograd.variable import Variable, wrap
-from minitorch_bn.ops import arithmetic, shape
-from minitorch_bn.ops._common import canonical_dim, require_tensor
+from minitorch_bn.ops import arithmetic, elementwise, shape
+from minitorch_bn.ops._common import canonical_dim, invalid_arguments, is_number, require_tensor
+from minitorch_bn.size import Size
 
 # -- cutting -------------------------------------------------------------------------------------------------------
 
@@ -27,6 +28,9 @@ def tensor_split(input: Any, indices_or_sections: Any, dim: int = 0) -> tuple:
         raise RuntimeError("tensor_split expected at least a 1-dimensional tensor, but got a tensor with 0 dims")
     d = canonical_dim(dim, input._data.ndim)
     n, cuts = input._data.shape[d], indices_or_sections
+    if not isinstance(cuts, (int, tuple, list, Variable)):
+        expected = "(Tensor input, Tensor or int or tuple of ints indices_or_sections, int dim = 0)"
+        raise invalid_arguments("tensor_split", input, cuts, expected=expected)
     if isinstance(cuts, Variable):
         if cuts._data.dtype != np.int64:
             name = cuts.dtype.legacy_name
@@ -50,6 +54,10 @@ def _cut_evenly(name: str, least: int, dim: int, input: Any, indices_or_sections
             f"torch.{name} requires a tensor with at least {least} dimension, but got a tensor with {ndim} dimensions!"
         )
     n, sections = input._data.shape[dim], indices_or_sections
+    if not isinstance(sections, (int, tuple, list)):
+        raise invalid_arguments(
+            name, input, sections, expected="(Tensor input, int sections)\n * (tuple of ints indices)"
+        )
     if isinstance(sections, int) and (sections == 0 or n % sections):
         raise RuntimeError(
             f"torch.{name} attempted to split along dimension {dim}, but the size of the dimension {n} is not "
@@ -171,9 +179,9 @@ def diff(input: Any, n: int = 1, dim: int = -1, prepend: Any = None, append: Any
     parts = [part for part in (prepend, input, append) if part is not None]
     for part in parts:
         _check_end(part._data.shape, input._data.shape, d)
+    if not n:  # PyTorch takes no notice of the ends here
+        return elementwise.Copy.apply(input.new_zeros(input._data.shape), input)
     a = shape.cat(parts, d) if len(parts) > 1 else input
-    if not n:
-        return a.clone()
     for _ in range(min(n, a._data.shape[d])):
         size = a._data.shape[d] - 1
         later, earlier = a.narrow(d, 1, size), a.narrow(d, 0, size)
@@ -290,6 +298,32 @@ def unravel_index(indices: Any, shape: Any) -> tuple:
     return tuple(wrap(indices._data // step % size) for step, size in zip(steps, sizes))
 
 
+def broadcast_shapes(*shapes: Any) -> Size:
+    """The common shape of tensors of these shapes, tuples or ints; RuntimeError if there is none.
+
+    >>> import minitorch_bn as torch
+    >>> torch.broadcast_shapes((2, 1), 3)
+    torch.Size([2, 3])
+    """
+    for given in shapes:
+        if not isinstance(given, (int, tuple, list)):
+            raise RuntimeError(f"Input shapes should be of type ints, a tuple of ints, or a list of ints, got {given}")
+    sizes = [Size((given,) if isinstance(given, int) else given) for given in shapes]
+    if any(n < 0 for size in sizes for n in size):
+        raise ValueError("Attempting to broadcast a dimension with negative length!")
+    common = [1] * max(map(len, sizes), default=0)
+    for i, size in enumerate(sizes):
+        for d in range(-1, -len(size) - 1, -1):
+            if common[d] == 1:
+                common[d] = size[d]
+            elif size[d] not in (1, common[d]):
+                raise RuntimeError(
+                    f"Attempting to broadcast a dimension of length {size[d]} at {d}! Mismatching argument at index "
+                    f"{i} had {tuple(size)}; but expected shape should be broadcastable to {common}"
+                )
+    return Size(common)
+
+
 # -- methods under PyTorch's other names ---------------------------------------------------------------------------
 
 
@@ -310,9 +344,20 @@ def fill(input: Any, value: Any) -> Any:
 
 def narrow_copy(input: Any, dim: int, start: int, length: int) -> Any:
     """``length`` elements from ``start`` along ``dim``; a copy."""
+    if dim >= input._data.ndim > 0:
+        raise RuntimeError(
+            "Expected dim < static_cast<int64_t>(self_sizes.size()) to be true, but got false.  (Could this error "
+            "message be improved?  If so, please report an enhancement request to PyTorch.)"
+        )
+    if length < 0 < input._data.ndim:
+        size = input._data.shape[dim]
+        raise RuntimeError(f"start ({start}) + length ({length}) exceeds dimension size ({size}).")
     return input.narrow(dim, start, length).clone()
 
 
 def rsub(input: Any, other: Any, *, alpha: float = 1) -> Any:
     """other - alpha * input."""
+    if is_number(input):
+        expected = "(Tensor input, Tensor other, *, Number alpha = 1)"
+        raise invalid_arguments("rsub", input, other, expected=expected)
     return arithmetic.rsub(input if alpha == 1 else input * alpha, other)

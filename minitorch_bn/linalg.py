@@ -5,15 +5,25 @@ from __future__ import annotations
 from typing import Any
 
 from minitorch_bn.dtypes import dtype as DType
-from minitorch_bn.ops._common import canonical_dim, canonical_dims, is_number, require_tensor, type_name
+from minitorch_bn.ops._common import (
+    canonical_dim,
+    canonical_dims,
+    is_number,
+    require_tensor,
+    restore_dims,
+    type_name,
+)
+from minitorch_bn.ops.decomposition import linalg_svd as svd
+from minitorch_bn.ops.decomposition import linalg_svdvals as svdvals
 from minitorch_bn.ops.linalg import matmul
 from minitorch_bn.ops.matrix import LinAlgError, det, inv, matrix_power, slogdet, solve
 from minitorch_bn.ops.matrix import linalg_cross as cross
+from minitorch_bn.ops.reduction import check_precision
 from minitorch_bn.ops.shape import diagonal as _diagonal
 
 __all__ = [
     "LinAlgError", "cross", "det", "diagonal", "inv", "matmul", "matrix_norm", "matrix_power", "multi_dot", "norm",
-    "slogdet", "solve", "vecdot", "vector_norm",
+    "slogdet", "solve", "svd", "svdvals", "vecdot", "vector_norm",
 ]  # fmt: skip
 
 
@@ -61,7 +71,7 @@ def matrix_norm(
 ) -> Any:
     """A norm of matrices: "fro" (all elements), 1 and -1 (column sums), inf and -inf (row sums).
 
-    The norms that need singular values (2, -2, "nuc") are refused.
+    2, -2 and "nuc" are the largest, the smallest and the sum of all singular values.
 
     >>> import minitorch_bn as torch
     >>> torch.linalg.matrix_norm(torch.tensor([[1.0, -2.0], [3.0, 4.0]]), ord=1)
@@ -80,12 +90,24 @@ def matrix_norm(
         raise RuntimeError(f"linalg.matrix_norm: dims must be different. Got ({dim[0]}, {dim[1]})")
     if ord == "fro":
         return A.norm(2, (row, column), keepdim)
-    if ord in (2, -2, "nuc"):
-        raise NotImplementedError(f"linalg.matrix_norm: order {ord} needs singular values, which are out of scope")
+    if ord == "nuc":
+        return A.norm("nuc", (row, column), keepdim)
+    if ord in (2, -2):
+        check_precision("linalg.matrix_norm", A)
+        values = svdvals(A.movedim((row, column), (-2, -1)))
+        extreme = _extreme(values, -1, False, ord)
+        return restore_dims(extreme, A.shape, (row, column), False) if keepdim else extreme
     summed, compared = (row, column) if abs(ord) == 1 else (column, row)
     sums = A.norm(1, summed, keepdim)
     place = compared if keepdim or compared < summed else compared - 1
-    return sums.amax(place, keepdim) if ord > 0 else sums.amin(place, keepdim)
+    return _extreme(sums, place, keepdim, ord)
+
+
+def _extreme(values: Any, dim: int, keepdim: bool, ord: float) -> Any:
+    """The largest value for a positive order, the smallest for a negative one; the largest of none is 0."""
+    if ord < 0:
+        return values.amin(dim, keepdim)
+    return values.amax(dim, keepdim) if values.shape[dim] else values.sum(dim, keepdim)
 
 
 def norm(A: Any, ord: Any = None, dim: Any = None, keepdim: bool = False, *, dtype: DType | None = None) -> Any:

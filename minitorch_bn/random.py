@@ -728,6 +728,8 @@ def _check_multinomial(weights: np.ndarray, num_samples: int, replacement: bool)
         raise RuntimeError("cannot sample n_sample <= 0 samples")
     if not replacement and num_samples > weights.shape[-1]:
         raise RuntimeError("cannot sample n_sample > prob_dist.size(-1) samples without replacement")
+    if weights.shape[-1] > 2**24:
+        raise RuntimeError("number of categories cannot exceed 2^24")
 
 
 def _check_weights(weights: np.ndarray) -> None:

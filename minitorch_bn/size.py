@@ -77,12 +77,7 @@ def _not_whole(items: tuple[Any, ...]) -> str:
 
 
 def broadcast_shapes(*shapes: Iterable[int]) -> Size:
-    """The common shape of values of these shapes; RuntimeError, naming the sizes that disagree, if there is none.
-
-    >>> import minitorch_bn as torch
-    >>> torch.broadcast_shapes((2, 1), (3,))
-    torch.Size([2, 3])
-    """
+    """The common shape of values of these shapes; RuntimeError, naming the sizes that disagree, if there is none."""
     sizes = [tuple(s) for s in shapes]
     ndim = max(map(len, sizes), default=0)
     result = [1] * ndim

@@ -22,6 +22,7 @@ from minitorch_bn.ops import (
     arithmetic,
     batch_norm,
     conv,
+    decomposition,
     elementwise,
     embedding,
     fold,
@@ -474,6 +475,11 @@ row(elementwise.Copy, written(lambda a, b: a.copy_(b)), lambda a, b: np.broadcas
 row(elementwise.Fill, written(lambda a: a.fill_(2)), lambda a: np.full(a.shape, 2.0), real, result=same)
 row(elementwise.FillTensor, written(lambda a, b: a.fill_(b)), lambda a, b: np.full(a.shape, b), real(2, 3), real(),
     result=same)
+row(elementwise.Normal, lambda m, s: elementwise.Normal.apply(m, s, np.full((2, 3), 2, m._data.dtype)),
+    lambda m, s: np.full((2, 3), 2.0), real(2, 3), real(3), result=only_floats)
+for normal in (elementwise.NormalMean, elementwise.NormalStd, elementwise.Bernoulli):
+    row(normal, lambda p, normal=normal: normal.apply(p, np.full(p.shape, 2, p._data.dtype)),
+        lambda p: np.full(p.shape, 2.0), real, result=only_floats)
 row(elementwise.Zero, written(lambda a: a.zero_()), np.zeros_like, real, result=same)
 
 # -- reduction -----------------------------------------------------------------------------------------------------
@@ -654,6 +660,9 @@ row(matrix.Addbmm, matrix.addbmm, lambda c, a, b: c + (a @ b).sum(0), real(3, 4)
 row(matrix.BlockDiag, matrix.block_diag, np_block_diag, real(2, 3), real(1, 2), result=same)
 row(matrix.Inv, matrix.inv, np.linalg.inv, regular(2, 3, 3), result=no_halves)
 row(matrix.Solve, matrix.solve, np.linalg.solve, regular(3, 3), real(3, 2), result=no_halves)
+row(decomposition.Svd, lambda a: torch.linalg.svd(a, full_matrices=False),
+    lambda a: tuple(np.linalg.svd(a, full_matrices=False)), real(4, 3), result=no_halves)
+row(decomposition.Svd, torch.linalg.svdvals, lambda a: np.linalg.svd(a, compute_uv=False), real(2, 3), result=no_halves)
 row(matrix.Det, matrix.det, np.linalg.det, regular(2, 3, 3), result=no_halves)
 row(matrix.Slogdet, matrix.slogdet, lambda a: tuple(np.linalg.slogdet(a)), regular(3, 3), result=no_halves)
 

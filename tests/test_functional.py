@@ -65,7 +65,7 @@ ARGUMENTS = {
     "add": (2.0,), "sub": (2.0,), "mul": (2.0,), "div": (2.0,), "pow": (2,), "remainder": (2.0,), "fmod": (2.0,),
     "floor_divide": (2.0,), "clamp": (0.2, 0.6), "clamp_min": (0.3,), "clamp_max": (0.6,), "copysign": (-1,),
     "xlogy": (2,), "cumsum": (0,), "cumprod": (1,), "float_power": (2,), "squeeze": (0,), "unsqueeze": (1,),
-    "transpose": (0, 1),
+    "transpose": (0, 1), "swapaxes": (0, 1), "swapdims": (0, 1), "polygamma": (1,),
     **dict.fromkeys(("eq", "ne", "lt", "le", "gt", "ge"), (0.5,)),
 }  # fmt: skip
 WITH_ANOTHER = "atan2 hypot heaviside ldexp nextafter logical_and logical_or logical_xor".split()  # noqa: SIM905
@@ -109,13 +109,39 @@ def test_a_view_changed_by_a_twin_reaches_its_base():
 
 
 @pytest.mark.parametrize("name", ["t_", "squeeze_", "unsqueeze_", "transpose_"])
-def test_another_shape_in_place_is_refused_where_histories_would_be_wrong(name):
+def test_another_shape_in_place_goes_on_with_the_history(name):
     arguments = {"unsqueeze_": (0,), "transpose_": (0, 1)}.get(name, ())
-    base = torch.ones(1, 2)
-    with pytest.raises(RuntimeError, match=f"write x = x.{name[:-1]}"):
-        getattr(base[:, :1], name)(*arguments)
-    with pytest.raises(RuntimeError, match=f"write x = x.{name[:-1]}"):
-        getattr(torch.ones(1, 2, requires_grad=True) * 2, name)(*arguments)
+    x = torch.tensor([[1.0, 2.0]], requires_grad=True)
+    weights = torch.tensor([[3.0], [4.0]])
+    for source in (x * 2, (x * 2)[:, 0:2]):  # a tensor, and a view
+        plain = getattr(source, name[:-1])(*arguments)
+        assert getattr(source, name)(*arguments) is source
+        assert source.tolist() == plain.tolist()
+        (gradient,) = torch.autograd.grad((source * weights.reshape(source.shape)).sum(), x)
+        assert gradient.tolist() == [[6, 8]]
+    with pytest.raises(RuntimeError, match="a leaf Variable that requires grad"):
+        getattr(x, name)(*arguments)
+
+
+def test_a_view_in_another_shape_still_writes_through_to_its_base():
+    x = torch.ones(2, 3, requires_grad=True)
+    base = x * 1
+    row = base[:1]
+    row.squeeze_(0).mul_(2)
+    assert base.tolist() == [[2, 2, 2], [1, 1, 1]]
+    base.sum().backward()
+    assert x.grad.tolist() == [[2, 2, 2], [1, 1, 1]]
+
+
+def test_a_view_of_what_took_another_shape_cannot_go_on():
+    base = torch.ones(1, 2, requires_grad=True) * 1
+    view = base[0]
+    base.t_()
+    with pytest.raises(RuntimeError, match="make the view anew"):
+        view.mul_(2)
+    base.mul_(2)
+    with pytest.raises(RuntimeError, match="make the view anew"):
+        view + 1
 
 
 @pytest.mark.parametrize("name", ["complex64", "fft", "sparse_coo_tensor", "compile", "jit", "quantize_per_tensor"])

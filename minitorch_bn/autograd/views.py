@@ -48,10 +48,11 @@ class View:
     before, so that a long chain of them stays cheap.
     """
 
-    __slots__ = ("base", "forbidden", "steps", "version")
+    __slots__ = ("base", "forbidden", "origin", "steps", "version")
 
     def __init__(self, base: Any, steps: tuple | None, version: int, forbidden: str | None) -> None:
         self.base = base
+        self.origin = None if base is None else base._data  # another array once the base took another shape in place
         self.steps = steps
         self.version = version
         self.forbidden = forbidden  # a key of _REASONS
@@ -102,10 +103,16 @@ def refresh(tensor: Any) -> None:
         return
     if view.forbidden is not None:
         _refuse(tensor, "its base or another view of its base has been modified inplace")
+    _check_origin(view)
     with enable_grad():
         fresh = _as_strided(view.base, view)
     move(tensor, fresh._node, fresh._output_nr)
     view.version = version
+
+
+def _check_origin(view: View) -> None:
+    if view.origin is not view.base._data:
+        raise RuntimeError("the base of this view has taken other memory or another shape since: make the view anew")
 
 
 def rebase(target: Any, node: Node) -> None:
@@ -153,6 +160,7 @@ def check_inplace(target: Any, operands: Any = ()) -> None:
     if view is not None and (target.requires_grad or any(operand.requires_grad for operand in operands)):
         if view.forbidden is not None:
             _refuse(target, "is being modified inplace")
+        _check_origin(view)
         refresh(target)
         if view.base._requires_grad and view.base._node is None:
             raise RuntimeError("a view of a leaf Variable that requires grad is being used in an in-place operation.")
@@ -163,17 +171,22 @@ def check_inplace(target: Any, operands: Any = ()) -> None:
 
 def _make_writeable(data: np.ndarray) -> None:
     """numpy hands out broadcast arrays, and all views of them, as read-only; most can be written to all the same."""
-    if data.size and any(stride == 0 and size > 1 for stride, size in zip(data.strides, data.shape)):
-        raise RuntimeError(
-            "unsupported operation: more than one element of the written-to tensor refers to a single memory "
-            "location. Please clone() the tensor before performing the operation."
-        )
+    refuse_overlap(data)
     try:
         data.flags.writeable = True
     except ValueError:
         raise ValueError(
             "the tensor's memory is read-only: it is shared with a read-only array or buffer. Change a clone() of it."
         ) from None
+
+
+def refuse_overlap(data: np.ndarray) -> None:
+    """RuntimeError for an array that has an element in several places, which cannot be written to."""
+    if data.size and any(stride == 0 and size > 1 for stride, size in zip(data.strides, data.shape)):
+        raise RuntimeError(
+            "unsupported operation: more than one element of the written-to tensor refers to a single memory "
+            "location. Please clone() the tensor before performing the operation."
+        )
 
 
 def _refuse(target: Any, event: str) -> None:

@@ -188,6 +188,14 @@ def invalid_arguments(function: str, *values: Any, expected: str) -> TypeError:
     )
 
 
+def refuse_numbers(function: str, a: Any, b: Any) -> None:
+    """TypeError where no operand is a tensor."""
+    if is_number(a) and is_number(b):
+        raise invalid_arguments(
+            function, a, b, expected="(Tensor input, Tensor other)\n * (Tensor input, Number other)"
+        )
+
+
 def type_name(value: Any) -> str:
     """The name of a value's type as PyTorch's argument checks print it."""
     kind = type(value)

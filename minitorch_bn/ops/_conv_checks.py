@@ -39,6 +39,8 @@ def check_conv(
     _check_bias_dtype(input, bias)
     _check_dimensions(name, dims, input, weight)
     spatial = weight._data.ndim - 2
+    if padding == "same":
+        _check_rank(_batched(input._data, dims), weight._data, gap="")  # PyTorch's own spacing
     stride = _per_dimension(name, "stride", stride, dims, spatial)
     dilation = _per_dimension(name, "dilation", dilation, dims, spatial)
     if isinstance(padding, str):
@@ -46,7 +48,7 @@ def check_conv(
     else:
         padding = _per_dimension(name, "padding", padding, dims, spatial)
         _refuse_negative("padding", padding)
-    _refuse_non_positive(stride=stride, dilation=dilation, groups=(groups,))
+    _refuse_non_positive(stride=stride, groups=(groups,), dilation=dilation)
     x, w = _batched(input._data, dims), weight._data
     _check_rank(x, w)
     _check_groups(w, groups)
@@ -79,7 +81,7 @@ def check_conv_transpose(
     output_padding = _per_dimension(name, "output_padding", output_padding, dims, spatial)
     _refuse_negative("padding", padding)
     _refuse_negative("output_padding", output_padding)
-    _refuse_non_positive(stride=stride, dilation=dilation, groups=(groups,))
+    _refuse_non_positive(stride=stride, groups=(groups,), dilation=dilation)
     x, w = _batched(input._data, dims), weight._data
     _check_rank(x, w)
     _check_groups(w, groups)
@@ -146,6 +148,8 @@ def _refuse_negative(argument: str, values: tuple[int, ...]) -> None:
 
 def _refuse_non_positive(**arguments: tuple[int, ...]) -> None:
     for argument, values in arguments.items():
+        if argument == "dilation" and min(values) < 0:
+            raise RuntimeError("dilation should be greater than zero")
         if min(values) <= 0:
             raise RuntimeError(f"non-positive {argument} is not supported")
 
@@ -167,10 +171,10 @@ def _batched(x: Any, dims: int) -> Any:
     return x if x.ndim == dims + 2 else x[None]
 
 
-def _check_rank(x: Any, w: Any) -> None:
+def _check_rank(x: Any, w: Any, gap: str = " ") -> None:
     if w.ndim != x.ndim:
         raise RuntimeError(
-            f"Expected {w.ndim}-dimensional input for {w.ndim}-dimensional weight {list(w.shape)}, but got "
+            f"Expected {w.ndim}-dimensional input for {w.ndim}-dimensional weight{gap}{list(w.shape)}, but got "
             f"{x.ndim}-dimensional input of size {list(x.shape)} instead"
         )
 

@@ -70,6 +70,9 @@ def check_max_pool1d(
         if isinstance(value, (tuple, list)) and len(value) != 1:
             raise RuntimeError(f"{name}() {_MAX_1D[argument].format(len(value))}")
         (values[argument],) = _per_dimension(name, argument, value, 1, "")
+    if return_indices:  # PyTorch pools a picture of one row then, and says so
+        k, s, p, d = values.values()
+        _check_numbers(2, (1, k), (1, s), (0, p), (1, d))
     for argument in ("kernel_size", "stride"):
         _refuse_small(name, argument, values[argument], 1)
     _refuse_small(name, "padding", values["padding"], 0)
@@ -293,6 +296,8 @@ def _output_size(name: str, input: Any, output_size: Any, wrong_length: str) -> 
     require_tensor(name, input)
     dims, spatial = int(name[-2]), input._data.shape[-int(name[-2]) :]
     values = tuple(output_size) if isinstance(output_size, (tuple, list)) else (output_size,) * dims
+    if isinstance(output_size, (tuple, list)) and dims > 1 and input._data.ndim <= len(values):
+        raise ValueError(f"Input dimension should be at least {len(values) + 1}")
     if len(values) != dims:
         raise RuntimeError(wrong_length)
     for place, v in enumerate(values):

@@ -539,6 +539,8 @@ def prelu(input: Any, weight: Any) -> Any:
         )
     if w.ndim > 1:
         raise RuntimeError(f"prelu: Expected `weight` to be a scalar or 1D tensor, but got: ndim = {w.ndim}")
+    if not a.ndim and w.size != 1:
+        raise RuntimeError("Not allow zero-dim input tensor.")
     channels = a.shape[1] if a.ndim > 1 else 1
     if w.size not in (1, channels) or (w.size == 1 and not a.ndim > 1 and channels != 1):
         raise RuntimeError(

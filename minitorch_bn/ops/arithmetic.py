@@ -19,6 +19,7 @@ from minitorch_bn.ops._common import (
     operands,
     promoted,
     python_number,
+    refuse_numbers,
     require_tensor,
     require_tensors,
     result_type,
@@ -495,6 +496,7 @@ def divisible(kernel: str, a: Any, b: Any, function: str) -> tuple:
 def pow(input: Any, exponent: Any) -> Any:
     """input to the power of exponent; a negative number as exponent of integers is refused."""
     if is_number(exponent):
+        refuse_numbers("pow", input, exponent)
         require_tensor("pow", input)
         p = checked_exponent(input, exponent)
         dtype = result_type(input, p)

@@ -239,7 +239,8 @@ def tensordot(a: Any, b: Any, dims: Any = 2) -> Any:
                 f"contracted dimensions need to match, but first has size {first} in dim {where[0]} and second has "
                 f"size {second} in dim {where[1]}"
             )
-        a, b = (a.sum(i, keepdim=True), b) if second == 1 else (a, b.sum(j, keepdim=True))
+        kind = a.dtype
+        a, b = (a.sum(i, True, dtype=kind), b) if second == 1 else (a, b.sum(j, True, dtype=kind))
     for listed in (dims_a, dims_b):
         for k, d in enumerate(listed):
             if d in listed[:k]:

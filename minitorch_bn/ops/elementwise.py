@@ -25,6 +25,7 @@ from minitorch_bn.ops._common import (
     operands,
     promoted,
     python_number,
+    refuse_numbers,
     require_tensor,
     require_tensors,
     result_type,
@@ -589,6 +590,38 @@ class Copy(Operator, name="CopyBackwards"):
         return g.new_zeros(g.shape) if ctx.needs_input_grad[0] else None, g
 
 
+class Normal(Operator, name="NormalBackward3"):
+    """random numbers around parameters;  a number drawn has no derivative: dparameter = 0"""
+
+    options = 1
+
+    def forward(ctx, *arguments):
+        *parameters, drawn = arguments
+        ctx.shapes = [p.shape for p in parameters]
+        return drawn
+
+    def backward(ctx, g):
+        return tuple(g.new_zeros(shape) for shape in ctx.shapes)
+
+
+class NormalMean(Normal, name="NormalBackward1"):
+    """normal numbers around means, with one standard deviation"""
+
+    __slots__ = ()
+
+
+class NormalStd(Normal, name="NormalBackward2"):
+    """normal numbers around one mean, with standard deviations"""
+
+    __slots__ = ()
+
+
+class Bernoulli(Normal, name="BernoulliBackward0"):
+    """1 with the probabilities given, else 0"""
+
+    __slots__ = ()
+
+
 class Fill(Copy, name="FillBackward2"):
     """a number written over target"""
 
@@ -856,14 +889,18 @@ logical_xor = _logical(np.logical_xor, "xor")
 
 
 def _bitwise(ufunc: Any, symbol: str) -> Any:
+    name = ufunc.__name__
+
     def function(input: Any, other: Any) -> Any:
+        refuse_numbers(name, input, other)
         a, b = operands(input, other)
         dtype = result_type(a, b)
         if dtype.category == 2:
-            raise not_implemented(f"{ufunc.__name__}_cpu", dtype)
+            raise not_implemented(f"{name}_cpu", dtype)
         return _elementwise(ufunc, a, b)
 
     function.__doc__ = f"input {symbol} other, bit by bit (booleans: logically)."
+    function.__name__ = function.__qualname__ = name
     return function
 
 

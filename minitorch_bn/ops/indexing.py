@@ -12,7 +12,15 @@ import numpy as np
 
 from minitorch_bn.autograd.node import Operator
 from minitorch_bn.autograd.variable import Variable, wrap
-from minitorch_bn.ops._common import canonical_dim, fill_value, is_number, numpy_names, require_tensor, type_name
+from minitorch_bn.ops._common import (
+    canonical_dim,
+    fill_value,
+    invalid_arguments,
+    is_number,
+    numpy_names,
+    require_tensor,
+    type_name,
+)
 from minitorch_bn.size import broadcast_shapes
 
 
@@ -146,12 +154,14 @@ class Gather(Operator):
     def forward(ctx, a, index, dim):
         ctx.save_for_backward(index)
         ctx.dim, ctx.shape = dim, a.shape
-        out = np.atleast_1d(a)[_grid(np.atleast_1d(index), dim)]
-        return out.reshape(index.shape)
+        if not index.size:
+            return np.empty(index.shape, a.dtype)
+        return np.atleast_1d(a)[_grid(np.atleast_1d(index), dim)].reshape(index.shape)
 
     def backward(ctx, g):
         (index,) = ctx.saved_tensors
-        return g.new_zeros(ctx.shape).scatter_add(ctx.dim, index, g), None
+        zeros = g.new_zeros(ctx.shape)
+        return zeros.scatter_add(ctx.dim, index, g) if index._data.size else zeros, None
 
 
 class ScatterAdd(Operator):
@@ -516,9 +526,10 @@ def narrow(input: Any, dim: int, start: int, length: int) -> Any:
     """``length`` elements from ``start`` along ``dim``; a view."""
     if not input._data.ndim:
         raise RuntimeError("narrow() cannot be applied to a 0-dim tensor.")
+    if not type(dim) is type(start) is type(length) is int:
+        start, length = _narrow_numbers(dim, start, length)
     d = canonical_dim(dim, input._data.ndim)
     size = input._data.shape[d]
-    start = int(start)
     if length < 0:
         raise RuntimeError("narrow(): length must be non-negative.")
     if not -size <= start <= size:
@@ -529,23 +540,34 @@ def narrow(input: Any, dim: int, start: int, length: int) -> Any:
     return Slice.apply(input, (slice(None),) * d + (slice(start, start + length),))
 
 
+def _narrow_numbers(dim: Any, start: Any, length: Any) -> tuple[int, int]:
+    if isinstance(start, Variable):
+        if start._data.ndim or start.dtype.category != 1:
+            raise RuntimeError("start must be an 0-dim integral Tensor.")
+        start = start.item()
+    if not all(isinstance(v, (int, np.integer)) for v in (dim, start, length)):
+        raise invalid_arguments("narrow", dim, start, length, expected="(int dim, int or Tensor start, int length)")
+    return int(start), int(length)
+
+
 def gather(input: Any, dim: int, index: Any) -> Any:
     """Elements picked along ``dim``: out[i][j] = input[index[i][j]][j] for dim 0. The shape is that of ``index``."""
     d = canonical_dim(dim, input._data.ndim)
-    _check_index_tensor("gather", input, d, index)
+    index = _index_tensor("gather", input, index)
     for k, (n, size) in enumerate(zip(index._data.shape, input._data.shape)):
-        if k != d and n > size:
+        if k != d and n > size and index._data.size:
             raise RuntimeError(
                 f"Size does not match at dimension {k} expected index {list(index._data.shape)} to be no larger than "
                 f"self {list(input._data.shape)} apart from dimension {d}"
             )
+    _check_index_bounds(input, d, index)
     return Gather.apply(input, index, d)
 
 
 def scatter_add(input: Any, dim: int, index: Any, src: Any) -> Any:
     """A copy with ``src`` added at ``index`` along ``dim``: out[index[i][j]][j] += src[i][j] for dim 0."""
     require_tensor("scatter_add", src, "src", 3)
-    _, source, d = scatter_arguments(input, dim, index, src)
+    _, index, source, d = scatter_arguments(input, dim, index, src)
     return ScatterAdd.apply(input, index, source, d)
 
 
@@ -560,32 +582,41 @@ def scatter(
     if reduce is not None:
         if reduce not in ("add", "multiply"):
             raise RuntimeError("reduce argument must be either add or multiply.")
-        source = fill_value(src, input.dtype).expand(index.shape) if is_number(src) else src
-        if reduce == "add":
-            return scatter_add(input, dim, index, source)
-        return input.scatter_reduce(dim, index, source, "prod")
-    operator, source, d = scatter_arguments(input, dim, index, src)
+        return _reduced(input, dim, index, src, reduce)
+    operator, index, source, d = scatter_arguments(input, dim, index, src)
     return operator.apply(input, index, source, d)
 
 
+def _reduced(input: Any, dim: int, index: Any, src: Any, reduce: str) -> Any:
+    source = fill_value(src, input.dtype).expand(index.shape) if is_number(src) else src
+    if reduce == "add":
+        return scatter_add(input, dim, index, source)
+    return input.scatter_reduce(dim, index, source, "prod")
+
+
 def scatter_arguments(input: Any, dim: int, index: Any, src: Any) -> tuple:
-    """The operator for a source that is a tensor or a number, that source as a tensor, and the dimension; checked."""
+    """The operator for a source (a tensor or a number), and its arguments, checked: index, source, dimension."""
     d = canonical_dim(dim, input._data.ndim)
-    _check_index_tensor("scatter", input, d, index)
-    if is_number(src):
-        _check_scatter_sizes(input, d, index, None)
-        return ScatterValue, fill_value(src, input.dtype), d
-    if src._data.dtype != input._data.dtype:
-        raise RuntimeError("scatter(): Expected self.dtype to be equal to src.dtype")
-    _check_scatter_sizes(input, d, index, src)
-    return Scatter, src, d
+    number = is_number(src)
+    if not number:
+        require_tensor("scatter", src, "src", 4)
+        if src._data.dtype != input._data.dtype:
+            raise RuntimeError("scatter(): Expected self.dtype to be equal to src.dtype")
+    index = _index_tensor("scatter", input, index)
+    _check_scatter_sizes(input, d, index, None if number else src)
+    _check_index_bounds(input, d, index)
+    return (ScatterValue, index, fill_value(src, input.dtype), d) if number else (Scatter, index, src, d)
 
 
 def _check_scatter_sizes(input: Any, dim: int, index: Any, src: Any) -> None:
     """The index may not reach beyond the tensor (apart from dim) nor beyond the source."""
     sizes, mine = index._data.shape, input._data.shape
     source = sizes if src is None else src._data.shape
-    if not sizes or not mine or not source or 0 in sizes:
+    if 0 in sizes:
+        return
+    if max(len(source), 1) != max(len(sizes), 1):
+        raise RuntimeError("Index tensor must have the same number of dimensions as src tensor")
+    if not sizes or not mine or not source:
         return
     fits = len(source) == len(sizes) and all(n <= s for n, s in zip(sizes, source))
     if not fits or any(n > s for k, (n, s) in enumerate(zip(sizes, mine)) if k != dim):
@@ -595,18 +626,26 @@ def _check_scatter_sizes(input: Any, dim: int, index: Any, src: Any) -> None:
         )
 
 
-def _check_index_tensor(name: str, input: Any, dim: int, index: Any) -> None:
+def _index_tensor(name: str, input: Any, index: Any) -> Any:
+    """The index, if it has the right dtype and number of dimensions; an empty one may have any."""
     require_tensor(name, index, "index", 2)
+    if not index._data.size:
+        return index.long()
     if index._data.dtype not in (np.int64, np.int32):
         raise RuntimeError(f"{name}(): Expected dtype int32/int64 for index")
     if max(index._data.ndim, 1) != max(input._data.ndim, 1):
         which = "input" if name == "gather" else "self"
         raise RuntimeError(f"Index tensor must have the same number of dimensions as {which} tensor")
+    return index
+
+
+def _check_index_bounds(input: Any, dim: int, index: Any) -> None:
     size = input._data.shape[dim] if input._data.ndim else 1
     data = index._data
     if data.size and (data.min() < 0 or data.max() >= size):
-        worst = data.min() if data.min() < 0 else data.max()
-        raise RuntimeError(f"index {worst} is out of bounds for dimension {dim} with size {size}")
+        lines = np.moveaxis(data, dim, -1) if data.ndim else data
+        first = lines[(lines < 0) | (lines >= size)][0]
+        raise RuntimeError(f"index {first} is out of bounds for dimension {dim} with size {size}")
 
 
 @numpy_names

@@ -486,7 +486,9 @@ def matrix_power(input: Any, n: int) -> Any:
     """A square matrix times itself, n times; negative n: of the inverse."""
     _square("matrix_power", input)
     if n == 0:
-        return wrap(np.broadcast_to(np.eye(input._data.shape[-1], dtype=input._data.dtype), input._data.shape).copy())
+        return input.clone().copy_(wrap(np.eye(input._data.shape[-1], dtype=input._data.dtype)))
+    if n == -1:
+        return inv(input)
     if n < 0:
         return matrix_power(inv(input), -n)
     if n == 1:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from minitorch_bn.autograd.node import Operator
@@ -16,7 +17,7 @@ class PixelShuffle(Operator):
     def forward(ctx, a, r):
         ctx.r = r
         *batch, channels, h, w = a.shape
-        parts = a.reshape(-1, channels // (r * r), r, r, h, w)
+        parts = a.reshape(math.prod(batch), channels // (r * r), r, r, h, w)
         spread = parts.transpose(0, 1, 4, 2, 5, 3)  # (N, C, r, r, H, W) -> (N, C, H, r, W, r)
         return spread.reshape(*batch, channels // (r * r), h * r, w * r)
 
@@ -32,7 +33,7 @@ class PixelUnshuffle(Operator):
     def forward(ctx, a, r):
         ctx.r = r
         *batch, channels, h, w = a.shape
-        parts = a.reshape(-1, channels, h // r, r, w // r, r)
+        parts = a.reshape(math.prod(batch), channels, h // r, r, w // r, r)
         gathered = parts.transpose(0, 1, 3, 5, 2, 4)  # (N, C, H, r, W, r) -> (N, C, r, r, H, W)
         return gathered.reshape(*batch, channels * r * r, h // r, w // r)
 

@@ -358,7 +358,7 @@ class LogCumSumExp(Operator, name="LogcumsumexpBackward0"):
             return g
         # s_i = g_i + e^(y_i - y_(i+1)) s_(i+1),  da_i = e^(a_i - y_i) s_i
         backwards = y.flip(dim)
-        decay = (backwards - _shifted(backwards, dim, 1, 0)).exp()
+        decay = (backwards - _shifted(backwards, dim, 1, float("inf"))).exp()
         tails = _linear_recurrence(g.flip(dim), decay, dim).flip(dim)
         return (a - y).exp() * tails
 
@@ -410,7 +410,7 @@ def _shifted_exp(a: np.ndarray, dim: int) -> np.ndarray:
 
 
 class Norm(Operator, name="LinalgVectorNormBackward0"):
-    """(sum |a|^p)^(1/p);  da = g sign(a) (|a| / y)^(p-1), and 0 where y = 0"""
+    """(sum |a|^p)^(1/p);  da = g sign(a) |a|^(p-1) / y^(p-1), and 0 where y = 0"""
 
     options = 3
 
@@ -438,12 +438,14 @@ class Norm(Operator, name="LinalgVectorNormBackward0"):
         if p == 1:
             return g * a.sign()
         if p == 2:
-            return a * (g / y).masked_fill(y == 0, 0)
+            return (a / y).masked_fill(y == 0, 0) * g
         if p in (np.inf, -np.inf):
             hits = a.abs() == y
             return (g * a.sign() * _even_shares(hits, ctx.dims, a.dtype)).masked_fill(~hits, 0)
-        ratio = (a.abs() / y) ** (p - 1)
-        return (g * a.sign() * ratio).masked_fill((y == 0) | (a == 0), 0)
+        if p > 2:
+            return a * a.abs() ** (p - 2) * (g / y ** (p - 1)).masked_fill(y == 0, 0)
+        steep = a.sign() * (a.abs() ** (p - 1)).masked_fill(a == 0, 0)
+        return steep * (g * y ** (1 - p) if p < 1 else (g / y ** (p - 1)).masked_fill(y == 0, 0))
 
 
 # -- functions and methods ---------------------------------------------------------------------------------------
@@ -477,8 +479,8 @@ def mean(input: Any, dim: Any = None, keepdim: bool = False, *, dtype: dtypes.dt
     a = input if dtype is None else input.to(dtype)
     if a._data.dtype.kind in "iub":
         raise RuntimeError(
-            f"mean(): could not infer output dtype. Input dtype must be either a floating point or complex dtype. "
-            f"Got: {a.dtype.legacy_name}"
+            f"mean(): could not infer output dtype. {'Input' if dtype is None else 'Optional'} dtype must be either a "
+            f"floating point or complex dtype. Got: {a.dtype.legacy_name}"
         )
     operator = Mean if dim is None else MeanDim
     return operator.apply(a, canonical_dims(dim, a._data.ndim), keepdim)
@@ -563,14 +565,16 @@ def cumprod(input: Any, dim: int, *, dtype: dtypes.dtype | None = None) -> Any:
     return CumProd.apply(a, canonical_dim(dim, a._data.ndim))
 
 
-def _no_elements(name: str, a: np.ndarray, dims: tuple[int, ...]) -> None:
+def _no_elements(name: str, a: np.ndarray, dims: tuple[int, ...], given: Any = None) -> None:
     if not _count(a.shape, dims):
-        if len(dims) == a.ndim:
+        if len(dims) == a.ndim and given in (None, (), []):
             text = f"{name}(): Expected reduction dim to be specified for input.numel() == 0."
             if name.startswith("arg"):
                 raise IndexError(text)
             raise RuntimeError(f"{text} Specify the reduction dim with the 'dim' argument.")
-        raise IndexError(f"{name}(): Expected reduction dim {dims[0]} to have non-zero size.")
+        listed = dims if given is None else (given,) if isinstance(given, int) else given
+        empty = next(g for d, g in zip(dims, listed) if not a.shape[d])
+        raise IndexError(f"{name}(): Expected reduction dim {empty} to have non-zero size.")
 
 
 @numpy_names
@@ -581,6 +585,8 @@ def max(input: Any, dim: Any = None, keepdim: bool = False) -> Any:
     >>> torch.tensor([[1, 5], [7, 2]]).max(dim=1).indices
     tensor([1, 0])
     """
+    if dim is not None and not isinstance(input, Variable):
+        raise invalid_arguments("max", input, dim, expected="(Tensor input, Tensor other)")
     require_tensor("max", input)
     if isinstance(dim, Variable):
         return input.maximum(dim)
@@ -589,13 +595,15 @@ def max(input: Any, dim: Any = None, keepdim: bool = False) -> Any:
         _no_elements("max", input._data, dims)
         return Extreme.apply(input, np.maximum, dims, False)
     d = canonical_dim(dim, input._data.ndim)
-    _no_elements("max", input._data, (d,) if input._data.ndim else ())
+    _no_elements("max", input._data, (d,) if input._data.ndim else (), d)
     return return_types.max(MaxDim.apply(input, _argmax, d, keepdim))
 
 
 @numpy_names
 def min(input: Any, dim: Any = None, keepdim: bool = False) -> Any:
     """The smallest element; with ``dim`` (values, indices) along it; with a tensor, the smaller of both."""
+    if dim is not None and not isinstance(input, Variable):
+        raise invalid_arguments("min", input, dim, expected="(Tensor input, Tensor other)")
     require_tensor("min", input)
     if isinstance(dim, Variable):
         return input.minimum(dim)
@@ -604,7 +612,7 @@ def min(input: Any, dim: Any = None, keepdim: bool = False) -> Any:
         _no_elements("min", input._data, dims)
         return MinAll.apply(input, np.minimum, dims, False)
     d = canonical_dim(dim, input._data.ndim)
-    _no_elements("min", input._data, (d,) if input._data.ndim else ())
+    _no_elements("min", input._data, (d,) if input._data.ndim else (), d)
     return return_types.min(MinDim.apply(input, _argmin, d, keepdim))
 
 
@@ -612,7 +620,7 @@ def min(input: Any, dim: Any = None, keepdim: bool = False) -> Any:
 def amax(input: Any, dim: Any = (), keepdim: bool = False) -> Any:
     """The largest elements over ``dim``; equal ones share the gradient."""
     dims = canonical_dims(dim, input._data.ndim)
-    _no_elements("amax", input._data, dims)
+    _no_elements("amax", input._data, dims, dim)
     return Amax.apply(input, np.maximum, dims, keepdim)
 
 
@@ -620,7 +628,7 @@ def amax(input: Any, dim: Any = (), keepdim: bool = False) -> Any:
 def amin(input: Any, dim: Any = (), keepdim: bool = False) -> Any:
     """The smallest elements over ``dim``; equal ones share the gradient."""
     dims = canonical_dims(dim, input._data.ndim)
-    _no_elements("amin", input._data, dims)
+    _no_elements("amin", input._data, dims, dim)
     return Amin.apply(input, np.minimum, dims, keepdim)
 
 
@@ -634,7 +642,7 @@ def _arg_extreme(name: str, find: Any, input: Any, dim: int | None, keepdim: boo
         index = find(a.reshape(-1), 0).reshape((1,) * a.ndim if keepdim else ())
         return wrap(index)
     d = canonical_dim(dim, a.ndim)
-    _no_elements(name, a, (d,) if a.ndim else ())
+    _no_elements(name, a, (d,) if a.ndim else (), d)
     index = find(a, d)
     return wrap(index if keepdim or not a.ndim else index.squeeze(d))
 
@@ -732,5 +740,25 @@ def norm(input: Any, p: Any = "fro", dim: Any = None, keepdim: bool = False, dty
             f"linalg.vector_norm: Expected a floating point or complex tensor as input. Got {input.dtype.legacy_name}"
         )
     a = input if dtype is None else input.to(dtype)
+    if p == "nuc":
+        return _nuclear_norm(a, dim, keepdim)
+    if isinstance(p, str) and p != "fro":
+        raise RuntimeError(f"linalg.matrix_norm: Order {p} not supported.")
     order = 2.0 if p in ("fro", None) else float(p)
     return Norm.apply(a, order, canonical_dims(dim, a._data.ndim), keepdim)
+
+
+def check_precision(function: str, a: Any) -> None:
+    """RuntimeError for half precision, which has no singular values."""
+    if a._data.dtype.itemsize < 4:
+        raise RuntimeError(f"{function}: Low precision dtypes not supported. Got {a.dtype.legacy_name}")
+
+
+def _nuclear_norm(a: Any, dim: Any, keepdim: bool) -> Any:
+    """The sum of a matrix's singular values."""
+    dims = canonical_dims(dim, a._data.ndim)
+    if len(dims) != 2:
+        raise RuntimeError(f"linalg.matrix_norm: dim must be a 2-tuple. Got {' '.join(map(str, dims))}")
+    check_precision("linalg.matrix_norm", a)
+    total = a.movedim(dims, (-2, -1)).svd()[1].sum(-1)
+    return restore_dims(total, a._data.shape, dims, False) if keepdim else total

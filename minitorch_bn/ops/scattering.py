@@ -15,6 +15,7 @@ from minitorch_bn.ops._common import (
     accumulator,
     canonical_dim,
     constant,
+    fill_value,
     invalid_arguments,
     is_number,
     not_implemented,
@@ -207,7 +208,7 @@ class ScatterReduce(Operator):
         if not ctx.include_self:
             kept = kept.scatter(dim, index, 0)
         if ctx.reduce == "prod":
-            da, dused = _product_gradients(g, a, index, used, dim, kept)
+            da, dused = _product_gradients(g, y, a, index, used, dim, kept)
         else:
             mine = (a == y).to(a.dtype) * kept
             theirs = (used == y.gather(dim, index)).to(a.dtype)
@@ -218,15 +219,23 @@ class ScatterReduce(Operator):
         return da, None, dsource
 
 
-def _product_gradients(g: Any, a: Any, index: Any, used: Any, dim: int, kept: Any) -> tuple:
-    """For each factor the product of the others, without dividing by a zero."""
+def _product_gradients(g: Any, y: Any, a: Any, index: Any, used: Any, dim: int, kept: Any) -> tuple:
+    """For each factor the product of the others: y / factor; for a zero the product of all but zeros, times the
+    other zero if there is one (which makes the second derivative right).
+    """
     zeros_a, zeros_used = (a == 0).to(a.dtype) * kept, (used == 0).to(a.dtype)
     zeros = zeros_a.scatter_add(dim, index, zeros_used)
     own, theirs = (a * kept + (1 - kept)).masked_fill(zeros_a != 0, 1), used.masked_fill(used == 0, 1)
     product = own.scatter_reduce(dim, index, theirs, "prod")  # of all that are not 0
-    da = g * kept * (product / own).masked_fill(zeros != zeros_a, 0)
-    dused = g.gather(dim, index) * (product.gather(dim, index) / theirs)
-    return da, dused.masked_fill(zeros.gather(dim, index) != zeros_used, 0)
+    total = (a * zeros_a).scatter_add(dim, index, used * zeros_used)  # of the zeros: a number that is 0
+
+    def others(factor: Any, is_zero: Any, rest: Any, zeros: Any, product: Any, total: Any, y: Any) -> Any:
+        alone, paired = (is_zero != 0) & (zeros == 1), (is_zero != 0) & (zeros == 2)
+        return product.where(alone, (product * (total - factor)).where(paired, y / rest))
+
+    groups = (zeros, product, total, y)
+    da = g * kept * others(a, zeros_a, own, *groups)
+    return da, g.gather(dim, index) * others(used, zeros_used, theirs, *(t.gather(dim, index) for t in groups))
 
 
 def _reductions(np_dtype: np.dtype) -> dict:
@@ -308,7 +317,7 @@ def index_add_arguments(input: Any, dim: int, index: Any, source: Any, alpha: An
             f"{list(a.shape)} source.shape = {list(s.shape)}"
         )
     _check_bounds(i, 0, a.shape[d] if a.ndim else 1, d, RuntimeError)
-    return index, source, d, alpha if input.dtype.category == 2 else int(alpha)
+    return index, source, d, alpha if input.dtype.category == 2 else fill_value(int(alpha), input.dtype).item()
 
 
 def _check_bounds(i: np.ndarray, low: int, size: int, dim: int, error: type[Exception], prefix: str = "") -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from minitorch_bn._layout import contiguous_format
 from minitorch_bn.autograd.node import Operator
 from minitorch_bn.autograd.variable import Variable
 from minitorch_bn.ops._common import (
@@ -228,14 +229,18 @@ class Cat(Operator):
 
     def forward(ctx, *arrays):
         *parts, dim = arrays
-        ctx.dim, ctx.sizes = dim, [p.shape[dim] for p in parts]
-        return np.ascontiguousarray(np.concatenate(parts, axis=dim))  # numpy keeps the order of transposed parts
+        ctx.dim, ctx.shapes = dim, [p.shape for p in parts]
+        joined = [p for p in parts if p.shape != (0,)] or parts  # an empty vector joins anything
+        return np.ascontiguousarray(np.concatenate(joined, axis=dim))  # numpy keeps the order of transposed parts
 
     def backward(ctx, g):
         start, grads = 0, []
-        for size, needed in zip(ctx.sizes, ctx.needs_input_grad):
-            grads.append(g.narrow(ctx.dim, start, size) if needed else None)
-            start += size
+        for shape, needed in zip(ctx.shapes, ctx.needs_input_grad):
+            if shape == (0,):
+                grads.append(g.new_zeros(shape) if needed else None)
+                continue
+            grads.append(g.narrow(ctx.dim, start, shape[ctx.dim]) if needed else None)
+            start += shape[ctx.dim]
         return tuple(grads)
 
 
@@ -447,17 +452,18 @@ def movedim(input: Any, source: Any, destination: Any) -> Any:
     if isinstance(source, int) != isinstance(destination, int):
         expected = "(int source, int destination)\n * (tuple of ints source, tuple of ints destination)"
         raise invalid_arguments("movedim", source, destination, expected=expected)
-    src, dst = (
-        tuple(canonical_dim(d, ndim) for d in ((v,) if isinstance(v, int) else v)) for v in (source, destination)
-    )
-    if len(src) != len(dst):
+    given = [(v,) if isinstance(v, int) else tuple(v) for v in (source, destination)]
+    if len(given[0]) != len(given[1]):
         raise RuntimeError(
             "movedim: Invalid source or destination dims: source "
-            f"({list(src)} dims) should contain the same number of dims as destination ({list(dst)} dims)"
+            f"({list(given[0])} dims) should contain the same number of dims as destination ({list(given[1])} dims)"
         )
-    for name, dims in (("source", src), ("destination", dst)):
+    src, dst = (tuple(canonical_dim(d, ndim) for d in dims) for dims in given)
+    for name, dims, shown in (("source", src, given[0]), ("destination", dst, given[1])):
         if len(set(dims)) < len(dims):
-            raise RuntimeError(f"movedim: repeated dim in `{name}` ({list(dims)})")
+            raise RuntimeError(f"movedim: repeated dim in `{name}` ({list(shown)})")
+    if not ndim:
+        return Permute.apply(input, ())
     order: list = [None] * ndim
     for s, d in zip(src, dst):
         order[d] = s
@@ -517,7 +523,7 @@ def sum_to_size(input: Any, *size: Any) -> Any:
     )
     if lead < 0 or any(n != w for n, w in zip(shape[max(lead, 0) :], wanted) if w != 1):
         raise RuntimeError(f"size {{{list(wanted)}}} is not expandable to size {{{list(shape)}}}.")
-    if not dims:
+    if not dims and wanted:
         return input
     total = input.sum(dims if wanted else None, keepdim=bool(wanted))
     return total.reshape(wanted) if total._data.shape != wanted else total
@@ -572,6 +578,10 @@ def split(tensor: Any, split_size_or_sections: Any, dim: int = 0) -> tuple:
             )
         return SplitWithSizes.apply(tensor, sizes, d)
     size = split_size_or_sections
+    if not isinstance(size, (int, np.integer)):
+        raise TypeError(
+            f"split_with_sizes(): argument 'split_sizes' (position 2) must be tuple of ints, not {type_name(size)}"
+        )
     if size < 0:
         raise RuntimeError(f"split expects split_size be non-negative, but got split_size={size}")
     if size == 0 and n:
@@ -581,6 +591,8 @@ def split(tensor: Any, split_size_or_sections: Any, dim: int = 0) -> tuple:
 
 def chunk(input: Any, chunks: int, dim: int = 0) -> tuple:
     """Cut into at most ``chunks`` views of equal size along ``dim`` (the last may be smaller)."""
+    if not isinstance(chunks, (int, np.integer)):
+        raise TypeError(f"chunk(): argument 'chunks' (position 2) must be int, not {type_name(chunks)}")
     if chunks <= 0:
         raise RuntimeError(f"chunk expects `chunks` to be greater than 0, got: {chunks}")
     if not input._data.ndim:
@@ -638,7 +650,7 @@ def cat(tensors: Any, dim: int = 0) -> Any:
                     f"Sizes of tensors must match except in dimension {d}. Expected size {want} but got size {have} "
                     f"for tensor number {i} in the list."
                 )
-    return Cat.apply(*kept, d)
+    return Cat.apply(*parts, d)
 
 
 @numpy_names
@@ -665,12 +677,20 @@ def flip(input: Any, *order: Any, dims: Any = None) -> Any:
 
 def roll(input: Any, shifts: Any, dims: Any = None) -> Any:
     """Shifted along ``dims`` (without them: as if flattened), elements coming in again at the other end."""
+    require_tensor("roll", input)
     amounts = tuple(shifts) if isinstance(shifts, (tuple, list)) else (shifts,)
-    if dims is None:
+    for amount in amounts:
+        if not isinstance(amount, (int, np.integer)):
+            raise TypeError(f"roll(): argument 'shifts' (position 2) must be tuple of ints, not {type_name(amount)}")
+    axes = () if dims is None else tuple(dims) if isinstance(dims, (tuple, list)) else (dims,)
+    if not amounts:
+        raise RuntimeError("`shifts` required")
+    if not axes and len(amounts) == 1:
         return Roll.apply(input, amounts, None)
-    axes = tuple(dims) if isinstance(dims, (tuple, list)) else (dims,)
     if len(axes) != len(amounts):
         raise RuntimeError(f"shifts and dimensions must align. shifts: {len(amounts)}, dims:{len(axes)}")
+    if not input._data.ndim:
+        raise IndexError(f"Dimension specified as {axes[0]} but tensor has no dimensions")
     return Roll.apply(input, amounts, tuple(canonical_dim(d, input._data.ndim) for d in axes))
 
 
@@ -691,9 +711,15 @@ def tile(input: Any, *repeats: Any, dims: Any = None) -> Any:
     return repeat(input, (1,) * (input._data.ndim - len(times)) + times)
 
 
-def contiguous(input: Any) -> Any:
-    """The tensor itself if its memory is in row-major order, else a copy that is."""
-    return input if input._data.flags.c_contiguous else input.clone()
+def contiguous(input: Any, *, memory_format: Any = contiguous_format) -> Any:
+    """The tensor itself if its memory is in row-major order (or that of ``memory_format``), else a copy that is."""
+    if memory_format is contiguous_format:
+        return input if input._data.flags.c_contiguous else input.clone()
+    order = None if memory_format is None else memory_format.order(input._data.ndim)
+    if order is None or input._data.transpose(order).flags.c_contiguous:
+        return input
+    back = tuple(int(d) for d in np.argsort(order))
+    return Permute.apply(Permute.apply(input, order).clone(), back)
 
 
 def meshgrid(*tensors: Any, indexing: str = "ij") -> tuple:

@@ -21,6 +21,7 @@ from minitorch_bn.ops._common import (
     not_implemented,
     operands,
     promoted,
+    refuse_numbers,
     require_tensor,
     require_tensors,
     result_type,
@@ -337,6 +338,7 @@ def frexp(input: Any) -> Any:
 
 def float_power(input: Any, exponent: Any) -> Any:
     """input to the power of exponent, in float64."""
+    refuse_numbers("float_power", input, exponent)
     return _double(input) ** _double(exponent)
 
 
@@ -396,6 +398,7 @@ lcm = _whole_numbers(np.lcm, "The least common multiple")
 
 def _shift(ufunc: Any, kernel: str, direction: str) -> Any:
     def function(input: Any, other: Any) -> Any:
+        refuse_numbers(f"bitwise_{direction}_shift", input, other)
         a, b = operands(input, other)
         dtype = result_type(a, b)
         if dtype.category != 1:

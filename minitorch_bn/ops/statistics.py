@@ -141,11 +141,11 @@ def _quantile(name: str, input: Any, q: Any, dim: int | None, keepdim: bool, int
     ordered = a.sort(0)[0]
     n, missing = a._data.shape[0], np.isnan(ordered._data).sum(0)
     kind = input._data.dtype
-    last = np.asarray(n - 1 - missing if skip_nan else np.full_like(missing, n - 1)).astype(kind)
+    last = np.maximum(n - 1 - missing if skip_nan else np.full_like(missing, n - 1), 0).astype(kind)
     # (k, ...): where among the ordered elements each quantile lies
-    places = np.multiply.outer(np.atleast_1d(q._data), np.maximum(last, 0)).astype(kind)
+    places = q.reshape((-1, *(1,) * missing.ndim)) * wrap(np.asarray(last))
     if not skip_nan:
-        places = np.where(missing > 0, kind.type(n - 1), places)  # NaNs are the last ones
+        places = places.masked_fill(wrap(np.asarray(missing > 0)), n - 1)  # NaNs are the last ones
     result = _interpolated(ordered, places, interpolation)
     if keepdim:
         shape = tuple(1 if dim is None or i == d else n for i, n in enumerate(input._data.shape))
@@ -176,12 +176,12 @@ def _checked_q(name: str, input: Any, q: Any, interpolation: str) -> Any:
     return q
 
 
-def _interpolated(ordered: Any, places: np.ndarray, interpolation: str) -> Any:
+def _interpolated(ordered: Any, places: Any, interpolation: str) -> Any:
     """Elements at fractional places along the first dimension."""
     rounding = {"lower": np.floor, "higher": np.ceil, "nearest": np.rint}.get(interpolation)
     if rounding is not None:
-        return ordered.gather(0, wrap(rounding(places).astype(np.int64)))
-    below = np.floor(places)
-    weight = np.full_like(places, 0.5) if interpolation == "midpoint" else places - below
-    low = ordered.gather(0, wrap(below.astype(np.int64)))
-    return low.lerp(ordered.gather(0, wrap(np.ceil(places).astype(np.int64))), wrap(weight))
+        return ordered.gather(0, wrap(rounding(places._data).astype(np.int64)))
+    below = wrap(np.floor(places._data))
+    low = ordered.gather(0, below.long())
+    high = ordered.gather(0, wrap(np.ceil(places._data).astype(np.int64)))
+    return low.lerp(high, 0.5 if interpolation == "midpoint" else places - below)

@@ -37,7 +37,6 @@ DEVIATIONS = {
     "x.clone().scatter_(0, g, y)": "PyTorch cannot differentiate a source larger than the index",
     "x.sum(dtype=torch.int32)": "PyTorch refuses to lose the gradient; here the integers simply have none",
     "s.var()": "0 / 0: the second derivative is 0 in PyTorch, NaN here",
-    "(x * 0).norm()": "the second derivative at a kink is NaN in PyTorch, 0 here",
     "n.prod(1)": "how NaN spreads through a second derivative",
     "np.ones(4) * x.detach()": "refused by PyTorch",
     'x + np.ones(4, dtype="int64")': "PyTorch hands the sum to numpy",
