@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from minitorch_bn.autograd.variable import Variable
-from minitorch_bn.nn.modules.batchnorm import BatchNorm1d, BatchNorm2d, BatchNorm3d
+from minitorch_bn.nn.modules.batchnorm import _BatchNorm
 from minitorch_bn.ops.shape import stack
 
 if TYPE_CHECKING:
@@ -179,7 +179,7 @@ def replace_all_batch_norm_modules_(root: Module) -> Module:
     )
     """
     for module in root.modules():
-        if isinstance(module, (BatchNorm1d, BatchNorm2d, BatchNorm3d)):
+        if isinstance(module, _BatchNorm):
             module.running_mean = module.running_var = module.num_batches_tracked = None
             module.track_running_stats = False
     return root

@@ -29,13 +29,12 @@ from minitorch_bn.nn.modules.activation import (
     Tanhshrink,
     Threshold,
 )
-from minitorch_bn.nn.modules.batchnorm import (
-    BatchNorm1d,
-    BatchNorm2d,
-    BatchNorm3d,
+from minitorch_bn.nn.modules.batchnorm import BatchNorm1d, BatchNorm2d, BatchNorm3d
+from minitorch_bn.nn.modules.batchnorm_kinds import (
     LazyBatchNorm1d,
     LazyBatchNorm2d,
     LazyBatchNorm3d,
+    SyncBatchNorm,
 )
 from minitorch_bn.nn.modules.batchrenorm import BatchRenorm1d, BatchRenorm2d, BatchRenorm3d
 from minitorch_bn.nn.modules.container import ModuleDict, ModuleList, ParameterDict, ParameterList, Sequential
@@ -134,6 +133,7 @@ __all__ = [
     "LazyInstanceNorm2d",
     "LazyInstanceNorm3d",
     "RMSNorm",
+    "SyncBatchNorm",
     "BatchRenorm1d",
     "BatchRenorm2d",
     "BatchRenorm3d",

@@ -11,7 +11,6 @@ import numpy as np
 from minitorch_bn import creation, dtypes
 from minitorch_bn.nn import init
 from minitorch_bn.nn.modules._running_stats import take_in
-from minitorch_bn.nn.modules.lazy import _LazyNormBase
 from minitorch_bn.nn.modules.module import Module
 from minitorch_bn.nn.parameter import Parameter
 from minitorch_bn.ops._batch_norm_checks import expanded_mask
@@ -279,33 +278,10 @@ def _check_configuration(num_features: Any, eps: Any, momentum: Any) -> None:
         )
 
 
-class _LazyBatchNorm(_LazyNormBase):
-    channel_dim: int
+def __getattr__(name: str) -> Any:
+    """The kinds that PyTorch has in this file too: lazy and synchronised layers."""
+    from minitorch_bn.nn.modules import batchnorm_kinds
 
-    def _channel_dim_of(self, input: Any) -> int:
-        return self.channel_dim
-
-
-class LazyBatchNorm1d(_LazyBatchNorm, BatchNorm1d):
-    """``BatchNorm1d`` that takes ``num_features`` from its first input; the other arguments are the same.
-
-    >>> import minitorch_bn as torch
-    >>> bn = torch.nn.LazyBatchNorm1d(); bn
-    LazyBatchNorm1d(0, eps=1e-05, momentum=0.1, affine=True, bias=True, track_running_stats=True)
-    >>> _ = bn(torch.randn(2, 5)); bn
-    BatchNorm1d(5, eps=1e-05, momentum=0.1, affine=True, bias=True, track_running_stats=True)
-    """
-
-    cls_to_become = BatchNorm1d
-
-
-class LazyBatchNorm2d(_LazyBatchNorm, BatchNorm2d):
-    """``BatchNorm2d`` that takes ``num_features`` from its first input; the other arguments are the same."""
-
-    cls_to_become = BatchNorm2d
-
-
-class LazyBatchNorm3d(_LazyBatchNorm, BatchNorm3d):
-    """``BatchNorm3d`` that takes ``num_features`` from its first input; the other arguments are the same."""
-
-    cls_to_become = BatchNorm3d
+    if name in batchnorm_kinds.__all__:
+        return getattr(batchnorm_kinds, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
