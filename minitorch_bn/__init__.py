@@ -38,18 +38,6 @@ _LIVES_IN = {
     "vmap": "func",
 }
 
-# Complex and quantised numbers, sparse tensors, Fourier transforms, compilers, recurrent layers, graphics cards.
-_OUT_OF_SCOPE = (
-    "complex", "cfloat", "cdouble", "chalf", "view_as_complex", "view_as_real", "polar", "imag", "angle", "qint",
-    "quint", "quantize", "quantization", "ao", "dequantize", "q_", "sparse", "hsmm", "smm", "spmm", "fft", "stft",
-    "istft", "hann_window", "hamming_window", "compile", "jit", "export", "onnx", "fx", "rnn_", "lstm", "gru", "mps",
-    "xpu", "mtia", "float8",
-)  # fmt: skip
-_SCOPE = (
-    "it is out of scope here, as are complex and quantised numbers, sparse tensors, FFT, recurrent and attention "
-    "layers, torch.compile, JIT and CUDA"
-)
-
 
 def _load() -> dict[str, Any]:
     """Puts every public name here, once."""
@@ -73,8 +61,7 @@ def __getattr__(name: str) -> Any:
         return import_module(f"{__name__}.{name}")
     if name in _LIVES_IN:
         return getattr(import_module(f"{__name__}.{_LIVES_IN[name]}"), name)
-    reason = f": {_SCOPE}" if name.startswith(_OUT_OF_SCOPE) else ""
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}{reason}")
+    raise import_module(f"{__name__}._scope").absent(__name__, name)
 
 
 def __dir__() -> list[str]:

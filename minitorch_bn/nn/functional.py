@@ -1,5 +1,8 @@
 """What PyTorch's ``nn.functional`` offers, gathered from the families of operators where it is written."""
 
+from typing import TYPE_CHECKING
+
+from minitorch_bn._scope import refusing
 from minitorch_bn.ops.activation import (
     celu,
     celu_,
@@ -174,3 +177,6 @@ __all__ = [
     "nll_loss",
     "smooth_l1_loss",
 ]
+
+if not TYPE_CHECKING:  # to a type checker, what is not listed is not there
+    __getattr__ = refusing(__name__)

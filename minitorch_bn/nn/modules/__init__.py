@@ -1,5 +1,8 @@
 """Layers and what they are built from; ``nn`` has them all."""
 
+from typing import TYPE_CHECKING
+
+from minitorch_bn._scope import refusing
 from minitorch_bn.nn.modules.activation import (
     CELU,
     ELU,
@@ -249,3 +252,6 @@ __all__ = [
     "NLLLoss",
     "SmoothL1Loss",
 ]
+
+if not TYPE_CHECKING:  # to a type checker, what is not listed is not there
+    __getattr__ = refusing(__name__)

@@ -1,5 +1,8 @@
 """Helpers around parameters, gradients and normalisation layers, as ``torch.nn.utils``."""
 
+from typing import TYPE_CHECKING
+
+from minitorch_bn._scope import refusing
 from minitorch_bn.nn.utils import fusion
 from minitorch_bn.nn.utils.clip_grad import clip_grad_norm_, clip_grad_value_, clip_grads_with_norm_, get_total_norm
 from minitorch_bn.nn.utils.convert_parameters import parameters_to_vector, vector_to_parameters
@@ -37,3 +40,6 @@ __all__ = [
     "batchnorm_from_flax",
     "batchnorm_from_keras",
 ]
+
+if not TYPE_CHECKING:  # to a type checker, what is not listed is not there
+    __getattr__ = refusing(__name__)

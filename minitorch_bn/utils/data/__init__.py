@@ -1,5 +1,8 @@
 """Datasets, samplers and loaders, as ``torch.utils.data``."""
 
+from typing import TYPE_CHECKING
+
+from minitorch_bn._scope import refusing
 from minitorch_bn.utils.data._utils.collate import default_collate, default_convert
 from minitorch_bn.utils.data.dataloader import DataLoader, get_worker_info
 from minitorch_bn.utils.data.dataset import (
@@ -41,3 +44,6 @@ __all__ = [
     "get_worker_info",
     "random_split",
 ]
+
+if not TYPE_CHECKING:  # to a type checker, what is not listed is not there
+    __getattr__ = refusing(__name__)
