@@ -25,6 +25,7 @@ FLOORS = {
     "_settings": 0,
     "_layout": 0,
     "_scope": 0,
+    "types": 0,
     "version": 0,
     "return_types": 0,
     # 1: the engine, which knows nothing of arithmetic

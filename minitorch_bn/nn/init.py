@@ -17,6 +17,8 @@ from minitorch_bn.autograd.grad_mode import no_grad
 from minitorch_bn.creation import empty, randperm
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from minitorch_bn._tensor import Tensor
     from minitorch_bn.random import Generator
 
@@ -36,6 +38,18 @@ __all__ = [
     "kaiming_normal_",
     "orthogonal_",
     "sparse_",
+    # names of old
+    "constant",
+    "dirac",
+    "eye",
+    "kaiming_normal",
+    "kaiming_uniform",
+    "normal",
+    "orthogonal",
+    "sparse",
+    "uniform",
+    "xavier_normal",
+    "xavier_uniform",
 ]
 
 _LINEAR = (
@@ -255,3 +269,31 @@ def _filled(tensor: Tensor, values: Any) -> Tensor:
     tensor._data[...] = values
     tensor._version_counter[0] += 1
     return tensor
+
+
+def _deprecated(fill: Any) -> Callable[..., Tensor]:
+    """The same function under its name of old, without the underscore; it warns."""
+    name = fill.__name__
+
+    def function(*args: Any, **kwargs: Any) -> Tensor:
+        warnings.warn(
+            f"`nn.init.{name[:-1]}` is now deprecated in favor of `nn.init.{name}`.", FutureWarning, stacklevel=2
+        )
+        return fill(*args, **kwargs)
+
+    function.__name__ = function.__qualname__ = name[:-1]
+    function.__doc__ = f"Deprecated: ``{name}``."
+    return function
+
+
+uniform = _deprecated(uniform_)
+normal = _deprecated(normal_)
+constant = _deprecated(constant_)
+eye = _deprecated(eye_)
+dirac = _deprecated(dirac_)
+xavier_uniform = _deprecated(xavier_uniform_)
+xavier_normal = _deprecated(xavier_normal_)
+kaiming_uniform = _deprecated(kaiming_uniform_)
+kaiming_normal = _deprecated(kaiming_normal_)
+orthogonal = _deprecated(orthogonal_)
+sparse = _deprecated(sparse_)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import warnings
 from collections import defaultdict
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,7 +17,10 @@ from minitorch_bn.autograd.variable import wrap
 from minitorch_bn.dtypes import get_default_dtype
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable
+
+# Tensors, (name, Tensor) pairs, or groups of options.
+ParamsT = Iterable[Any]
 
 required: Any = type("_Required", (), {"__repr__": lambda self: "<required parameter>"})()
 

@@ -352,6 +352,9 @@ def converting(kit):
         "to int": lambda: dtypes(lambda m: m.to(lib.int32)),
         "to int tensor": lambda: dtypes(lambda m: m.to(lib.tensor(1))),
         "cpu": lambda: dtypes(lambda m: m.cpu()),
+        "cuda": lambda: kit.model().cuda(),
+        "share_memory": lambda: dtypes(lambda m: m.share_memory()),
+        "to_empty": lambda: dtypes(lambda m: m.to_empty(device="cpu")),
         "type": lambda: dtypes(lambda m: m.type(lib.float64)),
         "type named": lambda: dtypes(lambda m: m.type("torch.DoubleTensor")),
         "type int": lambda: dtypes(lambda m: m.type(lib.int64)),
@@ -750,6 +753,22 @@ def changed(make, change):
     """What a call on a fresh container gives, and the container afterwards."""
     container = make()
     return change(container), container
+
+
+@program
+def old_states(kit):
+    """Attributes that a pickle brings, through ``__setstate__``."""
+
+    class Older(kit.Lin):
+        def __setstate__(self, state):
+            super().__setstate__({k: v for k, v in state.items() if "pre_hooks" not in k})  # as long ago
+            self.n_out = 7
+
+    def again():
+        m = Older()
+        return copy.copy(m), copy.deepcopy(m).n_out, copy.deepcopy(m)(kit.lib.ones(1, 1))
+
+    return {"copy": again, "hooked": lambda: copy.copy(Older()).register_forward_hook(print) is not None}
 
 
 @program

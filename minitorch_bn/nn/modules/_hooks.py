@@ -91,6 +91,10 @@ class Hooks:
         """
         return add(self._backward_hooks, hook, prepend)
 
+    def register_backward_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
+        """``register_full_backward_hook`` by its old name: here too it gives the gradients of the module's inputs."""
+        return self.register_full_backward_hook(hook)
+
 
 class HookedCall:
     """The arguments and the result of one call, which each hook may replace."""

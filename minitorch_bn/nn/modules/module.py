@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from minitorch_bn import dtypes
 from minitorch_bn._device import check_device
 from minitorch_bn.autograd.variable import Variable
-from minitorch_bn.creation import empty
+from minitorch_bn.creation import empty, empty_like
 from minitorch_bn.nn.modules._hooks import HookedCall, Hooks
 from minitorch_bn.nn.modules._state_dict import StateDict
 from minitorch_bn.nn.parameter import Buffer, Parameter
@@ -78,6 +78,11 @@ class Module(Hooks, StateDict):
         self.__dict__.update(training=True, _parameters={}, _buffers={}, _modules={}, _non_persistent_buffers_set=set())
         Hooks.__init__(self)
         StateDict.__init__(self)
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Takes the attributes that a pickle has; those that older versions had not get their defaults."""
+        Module.__init__(self)
+        self.__dict__.update(state)
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         """What the module computes; every subclass writes its own."""
@@ -417,6 +422,23 @@ class Module(Hooks, StateDict):
     def cpu(self) -> Self:
         """The module itself: everything is on the CPU."""
         return self
+
+    def cuda(self, device: Any = None) -> Self:
+        """Raises: there is no graphics processor here."""
+        return self.to("cuda")
+
+    def share_memory(self) -> Self:
+        """The module itself, for programs that share it with worker processes; there are none here."""
+        return self
+
+    def to_empty(self, *, device: Any, recurse: bool = True) -> Self:
+        """New memory for parameters and buffers, with whatever values are there; returns itself."""
+        check_device(device)
+        return self._apply(empty_like, recurse)
+
+    def compile(self, *args: Any, **kwargs: Any) -> None:
+        """Raises NotImplementedError: compilation is out of scope."""
+        raise NotImplementedError("Module.compile is out of scope here: call the module as it is")
 
     def float(self) -> Self:
         """Floating-point parameters and buffers as float32, in place; returns itself."""

@@ -4,7 +4,13 @@ from typing import TYPE_CHECKING
 
 from minitorch_bn._scope import refusing
 from minitorch_bn.nn.utils import fusion
-from minitorch_bn.nn.utils.clip_grad import clip_grad_norm_, clip_grad_value_, clip_grads_with_norm_, get_total_norm
+from minitorch_bn.nn.utils.clip_grad import (
+    clip_grad_norm,
+    clip_grad_norm_,
+    clip_grad_value_,
+    clip_grads_with_norm_,
+    get_total_norm,
+)
 from minitorch_bn.nn.utils.convert_parameters import parameters_to_vector, vector_to_parameters
 from minitorch_bn.nn.utils.freezing import freeze, freeze_stats, unfreeze
 from minitorch_bn.nn.utils.fusion import (
@@ -18,6 +24,7 @@ from minitorch_bn.nn.utils.interop import batchnorm_from_flax, batchnorm_from_ke
 
 __all__ = [
     # gradients
+    "clip_grad_norm",
     "clip_grad_norm_",
     "clip_grad_value_",
     "clip_grads_with_norm_",
