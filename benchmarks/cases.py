@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import inf
+from math import inf, prod
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from benchmarks.contenders import KERNELS
@@ -20,6 +20,7 @@ class Case(NamedTuple):
     workload: str
     options: dict[str, Any]
     unit: str = "s"  # of the figure: seconds, or bytes
+    at: int = 0  # where a row of a growth group stands on the axis
 
 
 class Target(NamedTuple):
@@ -97,7 +98,30 @@ def all_cases() -> list[Case]:
         *(Case("digits", f"{model.upper()}, 5 epochs of 1,438 digits", "digits", {"model": model}) for model in MODELS),
     ]
     cases += [c._replace(group="memory", workload="memory", unit="B") for c in cases if c.group == "cnn"][1:]
+    return cases + _growth()
+
+
+def _growth() -> list[Case]:
+    """Cost against size, from the smallest to what no cache holds."""
+    cases = []
+    for group, shape, sizes in (
+        ("growth-batch", "(N,64)", [2 << i for i in range(0, 17, 2)]),
+        ("growth-channels", "(256,C)", [1 << i for i in range(0, 15, 2)]),
+        ("growth-images", "(N,16,14,14)", [1 << i for i in range(0, 11, 2)]),
+    ):
+        for size in sizes:
+            title = shape.replace("N", str(size)).replace("C", str(size))
+            options = {"shape": tuple(map(int, title.strip("()").split(","))), "training": True}
+            cases.append(Case(group, f"growth {title}", "batch_norm", options, at=size))
+    for depth in (1, 2, 4, 8, 16, 32, 64):
+        options = {"depth": depth, "batch": 64, "width": 64}
+        cases.append(Case("growth-depth", f"growth, {depth} layers", "deep", options, at=depth))
     return cases
+
+
+def bytes_moved(case: Case) -> int:
+    """What BatchNorm must at least read and write: x and y forward; the gradient of y, x, and its gradient backward."""
+    return 5 * 4 * prod(case.options["shape"]) if case.workload == "batch_norm" else 0
 
 
 GROUPS = {
@@ -112,7 +136,17 @@ GROUPS = {
     "digits": "From `python` to a trained digits model, the whole process",
     "memory": "Peak memory of CNN training steps, above the process before them",
 }
-ALIASES = {"bn": ("bn", "bn-eval"), "import": ("import", "first-use")}  # what one name on the command line stands for
+GROWTH = {
+    "growth-batch": "BatchNorm, forward and backward, against the batch: (N, 64)",
+    "growth-channels": "BatchNorm, forward and backward, against the channels: (256, C)",
+    "growth-images": "BatchNorm, forward and backward, against the batch: (N, 16, 14, 14)",
+    "growth-depth": "Training step against the depth: (Linear, BatchNorm1d, ReLU) of 64 units, batch 64",
+}
+ALIASES = {
+    "bn": ("bn", "bn-eval"),
+    "import": ("import", "first-use"),
+    "growth": tuple(GROWTH),
+}  # what one name on the command line stands for
 LAUNCHED = ("import", "first-use", "digits", "memory")  # a fresh process for every turn
 
 SMALL = 0.3, 0.5  # against the libraries that are written in Python

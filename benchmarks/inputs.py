@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -62,10 +63,19 @@ def _unit(channels: int) -> tuple[np.ndarray, np.ndarray]:
 
 def mlp(batch: int, features: int, hidden: int) -> Model:
     """(Linear, BatchNorm) twice, Linear."""
+    return _perceptron([features, hidden, hidden], batch)
+
+
+def deep(depth: int, batch: int, width: int) -> Model:
+    """(Linear, BatchNorm) as often as asked, all of one width, Linear."""
+    return _perceptron([width] * (depth + 1), batch)
+
+
+def _perceptron(sizes: list[int], batch: int) -> Model:
     rng = np.random.default_rng(0)
-    layers = [_layer(rng, hidden, features), _unit(hidden), _layer(rng, hidden, hidden), _unit(hidden)]
-    layers.append(_layer(rng, CLASSES, hidden))
-    return Model(normal(rng, batch, features), rng.integers(0, CLASSES, batch), layers)
+    layers = [part for a, b in pairwise(sizes) for part in (_layer(rng, b, a), _unit(b))]
+    layers.append(_layer(rng, CLASSES, sizes[-1]))
+    return Model(normal(rng, batch, sizes[0]), rng.integers(0, CLASSES, batch), layers)
 
 
 def cnn(batch: int, image: int, channels: int, side: int) -> Model:

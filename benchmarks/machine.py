@@ -69,6 +69,25 @@ def features() -> str:
     )
 
 
+def bandwidth(megabytes: int = 64, repeats: int = 10) -> float:
+    """Bytes a second that all cores together read and write when they copy what no cache holds: the best of a few."""
+    import time
+    from concurrent.futures import ThreadPoolExecutor
+
+    import numpy as np
+
+    parts = cores()
+    source = np.ones((parts, megabytes * 2**20 // parts // 8))
+    target = np.zeros_like(source)
+    best = 0.0
+    with ThreadPoolExecutor(parts) as pool:
+        for _ in range(repeats):
+            start = time.perf_counter()
+            list(pool.map(np.copyto, target, source))
+            best = max(best, 2 * source.nbytes / (time.perf_counter() - start))
+    return best
+
+
 def describe() -> dict[str, Any]:
     """The machine, as it is printed above the tables."""
     return {

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from benchmarks.summary import Ratio, Take
 
 REST = 0.05  # seconds before a turn: the threads of the one before spin for a while before they sleep
+LONGEST = 15  # seconds for all turns of one contender on one row; who is that slow has fewer turns
 TOLERANCE = 1e-3  # of the largest number: float32 after a few training steps, with sums in another order
 
 
@@ -115,11 +116,14 @@ def run(case: Case, contenders: list[Contender], repeats: int, seconds: float, t
                     wrong = True
                 else:
                     turns[contender] = []
+            spent = dict.fromkeys(processes, 0.0)
             for _ in range(repeats):
                 for process in processes:
-                    if process.contender in turns:
+                    if process.contender in turns and spent[process] < LONGEST:
                         time.sleep(REST)
+                        start = time.perf_counter()
                         turns[process.contender].append(take(process.ask(seconds=seconds)["times"]))
+                        spent[process] += time.perf_counter() - start
         finally:
             for process in processes:
                 process.end()

@@ -103,7 +103,14 @@ class Workloads:
         )
         return self._training(model, inputs.cnn(batch, image, channels, side), "SGD")
 
-    def _training(self, model: Any, data: inputs.Model, name: str) -> Work:
+    def deep(self, depth: int, batch: int, width: int) -> Work:
+        nn = self.nn
+        blocks = [layer for _ in range(depth) for layer in (nn.Linear(width, width), nn.BatchNorm1d(width), nn.ReLU())]
+        model = nn.Sequential(*blocks, nn.Linear(width, inputs.CLASSES))
+        # a deep network magnifies rounding from step to step: the first loss is what can be compared
+        return self._training(model, inputs.deep(depth, batch, width), "SGD", steps=1)
+
+    def _training(self, model: Any, data: inputs.Model, name: str, steps: int = inputs.STEPS) -> Work:
         for parameter, array in zip(model.parameters(), (a for layer in data.layers for a in layer)):
             self.fill(parameter, array)
         x, labels = self.lib.from_numpy(data.x), self.lib.from_numpy(data.labels)
@@ -117,7 +124,7 @@ class Workloads:
             optimizer.step()
             return loss.item()
 
-        return Work(step, lambda: {"losses": np.array([step() for _ in range(inputs.STEPS)])})
+        return Work(step, lambda: {"losses": np.array([step() for _ in range(steps)])})
 
     def small_operations(self, count: int, size: int) -> Work:
         x, w, b = map(self.leaf, inputs.small(size))
