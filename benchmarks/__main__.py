@@ -3,7 +3,7 @@
     python -m benchmarks                                         # every group against PyTorch
     python -m benchmarks --group bn,conv --against torch,jax --out results
     python -m benchmarks --only "BatchNorm (128,64)" --repeats 5 # the rows whose name contains that
-    python -m benchmarks --quick                                 # the first row of each group, in half a minute
+    python -m benchmarks --quick                                 # the first row of each group, in a minute
     python -m benchmarks --group growth --out results            # cost against size
 
 Each library computes a row in a process of its own, on its default settings. First the numbers of all are compared: who
@@ -100,7 +100,8 @@ def measure(case: Case, contenders: list[Contender], args: argparse.Namespace) -
     if case.group not in LAUNCHED:
         return runner.run(case, contenders, args.repeats, args.seconds, TAKE[args.take])
     beside = [Contender(NUMPY)] if case.workload == "import_" else []
-    return launch.run(case, [*contenders, *beside], min(args.repeats, LAUNCHES), TAKE[args.take])
+    repeats = 1 if args.quick else min(args.repeats, LAUNCHES)
+    return launch.run(case, [*contenders, *beside], repeats, TAKE[args.take])
 
 
 def main(argv: Sequence[str] | None = None) -> int:

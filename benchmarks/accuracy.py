@@ -12,10 +12,12 @@ from __future__ import annotations
 
 import argparse
 import importlib
-import platform
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
+
+from benchmarks import machine
+from benchmarks.tables import markdown
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -114,14 +116,6 @@ def errors(column: Column, offset: float) -> tuple[float, float]:
     return rms, float(np.linalg.norm(gx - gx_exact) / np.linalg.norm(gx_exact))
 
 
-def versions(against: list[str]) -> str:
-    """What was compared, for the record."""
-    from importlib.metadata import version
-
-    names = ["minitorch_bn", "numpy", *(n for n in against for n in ((n, "jax") if n == "flax" else (n,)))]
-    return ", ".join(f"{n} {version(n)}" for n in names)
-
-
 def main(argv: list[str] | None = None) -> None:
     """Prints the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -129,12 +123,12 @@ def main(argv: list[str] | None = None) -> None:
     against = [name for name in parser.parse_args(argv).against.split(",") if name]
     print("RMS error of the output / relative error of the input's gradient")
     print(f"float32, {NCHW} or {NC}, standard deviation 1")
-    print(f"{versions(against)}; {platform.machine()}\n")
-    print("| mean | " + " | ".join(f"{offset:g}" for offset in OFFSETS) + " |")
-    print("|---" * (len(OFFSETS) + 1) + "|")
-    for column in columns(against):
-        cells = ["{:.0e} / {:.0e}".format(*errors(column, offset)) for offset in OFFSETS]
-        print(f"| {column.title} | " + " | ".join(cells) + " |")
+    print(f"{machine.versions(['minitorch_bn', *against])}; {machine.processor()}\n")
+    rows = [
+        [column.title, *("{:.0e} / {:.0e}".format(*errors(column, offset)) for offset in OFFSETS)]
+        for column in columns(against)
+    ]
+    print(markdown(["mean", *(f"{offset:g}" for offset in OFFSETS)], rows))
 
 
 if __name__ == "__main__":

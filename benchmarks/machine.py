@@ -15,18 +15,19 @@ THREAD_VARIABLES = (
     "NUMBA_NUM_THREADS",
     "OMP_WAIT_POLICY",
 )
+VECTORS = (("avx512f", "AVX-512"), ("avx2", "AVX2"), ("asimd", "NEON"))
 BUILT_ON = {"minitorch_bn": ("numpy", "numba"), "flax": ("jax",), "mygrad": ("numpy",), "autograd": ("numpy",)}
 
 
 def processor() -> str:
-    """The processor's name, as far as the system tells."""
+    """The processor's name, kind and widest vector instructions, as far as the system tells."""
     try:
-        for line in Path("/proc/cpuinfo").read_text().splitlines():
-            if line.startswith("model name"):
-                return line.split(":", 1)[1].strip()
+        told = Path("/proc/cpuinfo").read_text()
     except OSError:
-        pass
-    return platform.processor() or platform.machine()
+        told = ""
+    names = (line.split(":", 1)[1].strip() for line in told.splitlines() if line.startswith("model name"))
+    vectors = next((name for flag, name in VECTORS if flag in told), "")
+    return " ".join(filter(None, (next(names, platform.processor()), platform.machine(), vectors)))
 
 
 def cores() -> int:
@@ -58,17 +59,6 @@ def caches() -> str:
     return ", ".join(found) or "unknown"
 
 
-def features() -> str:
-    """The widest vector instructions, as far as the system tells."""
-    try:
-        flags = Path("/proc/cpuinfo").read_text()
-    except OSError:
-        return ""
-    return next(
-        (name for flag, name in (("avx512f", "AVX-512"), ("avx2", "AVX2"), ("asimd", "NEON")) if flag in flags), ""
-    )
-
-
 def bandwidth(megabytes: int = 64, repeats: int = 10) -> float:
     """Bytes a second that all cores together read and write when they copy what no cache holds: the best of a few."""
     import time
@@ -91,7 +81,7 @@ def bandwidth(megabytes: int = 64, repeats: int = 10) -> float:
 def describe() -> dict[str, Any]:
     """The machine, as it is printed above the tables."""
     return {
-        "processor": " ".join(filter(None, (processor(), platform.machine(), features()))),
+        "processor": processor(),
         "cores": cores(),
         "caches": caches(),
         "system": f"{platform.system()} {platform.release()}",

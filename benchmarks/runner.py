@@ -73,18 +73,21 @@ class Process:
         except BrokenPipeError:
             line = ""
         if not line:
-            self.end()
-            self.complaints.seek(0)
-            raise Failed(f"its process ended: {self.complaints.read().strip()[-500:]}")
+            raise Failed(f"its process ended: {self.end()[-500:]}")
         answer = json.loads(line)
         if "error" in answer:
             raise Failed(answer["error"])
         return answer
 
-    def end(self) -> None:
-        """Ends the process, whatever it is doing."""
+    def end(self) -> str:
+        """Ends the process, whatever it is doing; what it complained about."""
+        if self.complaints.closed:
+            return ""
         self.process.kill()
         self.process.communicate()
+        with self.complaints:
+            self.complaints.seek(0)
+            return self.complaints.read().strip()
 
 
 def run(case: Case, contenders: list[Contender], repeats: int, seconds: float, take: Take = median) -> Result:
