@@ -50,6 +50,11 @@ def _operand(self: Any, other: Any, function: str) -> Any:
     return b
 
 
+def _first_line(function: Any) -> str:
+    """What a function does, without its example."""
+    return (function.__doc__ or "").strip().partition("\n")[0]
+
+
 def _unary(operator: type[Operator], floating: bool = True) -> Any:
     def method(self: Any) -> Any:
         _check_result(self, floating=floating)
@@ -350,7 +355,7 @@ def _twin(function: Any, operands: int = 0, floating: bool = False) -> Any:
         views.rebase(self, result._node)
         return self
 
-    method.__doc__ = f"{function.__doc__.strip().splitlines()[0]} In place."
+    method.__doc__ = f"{_first_line(function)} In place."
     method.__name__ = method.__qualname__ = f"{function.__name__}_"
     return method
 
@@ -392,7 +397,7 @@ def _judged(function: Any) -> Any:
     def method(self: Any, *other: Any) -> Any:
         return copy_(self, function(self, *other))
 
-    method.__doc__ = f"{function.__doc__} In place, as 1 and 0."
+    method.__doc__ = f"{_first_line(function)} In place, as 1 and 0."
     method.__name__ = method.__qualname__ = f"{function.__name__}_"
     return method
 
@@ -508,7 +513,7 @@ def _rearranged(function: Any) -> Any:
             self._view.version = self._version_counter[0]
         return self
 
-    method.__doc__ = f"{function.__doc__} In place."
+    method.__doc__ = f"{_first_line(function)} In place."
     method.__name__ = method.__qualname__ = f"{function.__name__}_"
     return method
 

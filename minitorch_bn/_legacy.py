@@ -128,7 +128,18 @@ def dtype_of(kind: Any) -> dtypes.dtype:
 
 
 def set_default_tensor_type(t: Any, /) -> None:
-    """Sets the default dtype by a type or its name, ``"torch.DoubleTensor"``; deprecated for ``set_default_dtype``."""
+    """Sets the default dtype by a type or its name, ``"torch.DoubleTensor"``; deprecated for ``set_default_dtype``.
+
+    >>> import warnings
+    >>> import minitorch_bn as torch
+    >>> with warnings.catch_warnings():
+    ...     warnings.simplefilter("ignore", UserWarning)
+    ...     torch.set_default_tensor_type("torch.DoubleTensor")
+    ...     chosen = torch.get_default_dtype()
+    ...     torch.set_default_tensor_type("torch.FloatTensor")
+    >>> chosen
+    torch.float64
+    """
     import warnings
 
     warnings.warn(

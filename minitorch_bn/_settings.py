@@ -14,7 +14,12 @@ _matmul_precision = "highest"
 
 
 def get_num_threads() -> int:
-    """How many threads were asked for, at first the number of processors."""
+    """How many threads were asked for, at first the number of processors.
+
+    >>> import minitorch_bn as torch
+    >>> torch.get_num_threads() >= 1
+    True
+    """
     return _threads["intraop"]
 
 
@@ -23,6 +28,12 @@ def set_num_threads(num: int, /) -> None:
 
     They obey where threadpoolctl is installed (scikit-learn brings it); else set ``OPENBLAS_NUM_THREADS`` or
     ``OMP_NUM_THREADS`` before Python starts. RuntimeError unless the number is a positive int.
+
+    >>> import minitorch_bn as torch
+    >>> before = torch.get_num_threads()
+    >>> torch.set_num_threads(1); torch.get_num_threads()
+    1
+    >>> torch.set_num_threads(before)
     """
     _threads["intraop"] = _checked_threads("set_num_threads", num)
     try:
@@ -34,7 +45,12 @@ def set_num_threads(num: int, /) -> None:
 
 
 def get_num_interop_threads() -> int:
-    """What ``set_num_interop_threads`` was given; operators never run beside each other here."""
+    """What ``set_num_interop_threads`` was given; operators never run beside each other here.
+
+    >>> import minitorch_bn as torch
+    >>> torch.get_num_interop_threads() >= 1
+    True
+    """
     return _threads["interop"]
 
 
@@ -68,22 +84,43 @@ def use_deterministic_algorithms(mode: bool, *, warn_only: bool = False) -> None
 
 
 def are_deterministic_algorithms_enabled() -> bool:
-    """What ``use_deterministic_algorithms`` was given last."""
+    """What ``use_deterministic_algorithms`` was given last.
+
+    >>> import minitorch_bn as torch
+    >>> torch.are_deterministic_algorithms_enabled()
+    False
+    """
     return _deterministic["mode"]
 
 
 def is_deterministic_algorithms_warn_only_enabled() -> bool:
-    """Whether ``use_deterministic_algorithms`` was given ``warn_only``."""
+    """Whether ``use_deterministic_algorithms`` was given ``warn_only``.
+
+    >>> import minitorch_bn as torch
+    >>> torch.is_deterministic_algorithms_warn_only_enabled()
+    False
+    """
     return _deterministic["warn_only"]
 
 
 def get_float32_matmul_precision() -> str:
-    """What ``set_float32_matmul_precision`` was given last, at first "highest"."""
+    """What ``set_float32_matmul_precision`` was given last, at first "highest".
+
+    >>> import minitorch_bn as torch
+    >>> torch.get_float32_matmul_precision()
+    'highest'
+    """
     return _matmul_precision
 
 
 def set_float32_matmul_precision(precision: str, /) -> None:
-    """Accepted: "highest", "high" or "medium"; matrix products always have the highest."""
+    """Accepted: "highest", "high" or "medium"; matrix products always have the highest.
+
+    >>> import minitorch_bn as torch
+    >>> torch.set_float32_matmul_precision("highest")
+    >>> torch.get_float32_matmul_precision()
+    'highest'
+    """
     global _matmul_precision
     if precision not in ("highest", "high", "medium"):
         warnings.warn(
@@ -94,10 +131,21 @@ def set_float32_matmul_precision(precision: str, /) -> None:
 
 
 def get_default_device() -> Any:
-    """The CPU."""
+    """The CPU.
+
+    >>> import minitorch_bn as torch
+    >>> torch.get_default_device()
+    device(type='cpu')
+    """
     return CPU
 
 
 def set_default_device(device: Any) -> None:
-    """Accepts the CPU; another device is refused as everywhere."""
+    """Accepts the CPU; another device is refused as everywhere.
+
+    >>> import minitorch_bn as torch
+    >>> torch.set_default_device("cpu")
+    >>> torch.get_default_device()
+    device(type='cpu')
+    """
     check_device(device)

@@ -141,11 +141,21 @@ class Tensor(Variable):
         return self._data.itemsize
 
     def is_floating_point(self) -> bool:
-        """Whether the elements are floating-point numbers."""
+        """Whether the elements are floating-point numbers.
+
+        >>> import minitorch_bn as torch
+        >>> torch.ones(1).is_floating_point(), torch.tensor([1]).is_floating_point()
+        (True, False)
+        """
         return self.dtype.is_floating_point
 
     def is_complex(self) -> bool:
-        """Always False: complex numbers are out of scope."""
+        """Always False: complex numbers are out of scope.
+
+        >>> import minitorch_bn as torch
+        >>> torch.ones(1).is_complex()
+        False
+        """
         return False
 
     def is_contiguous(self, memory_format: Any = contiguous_format) -> bool:
@@ -730,7 +740,12 @@ def _rebuild(cls: type, data: np.ndarray, requires_grad: bool, attributes: dict)
 
 
 def is_tensor(obj: Any, /) -> bool:
-    """Whether ``obj`` is a Tensor."""
+    """Whether ``obj`` is a Tensor.
+
+    >>> import minitorch_bn as torch
+    >>> torch.is_tensor(torch.ones(1)), torch.is_tensor(1.0)
+    (True, False)
+    """
     return isinstance(obj, Tensor)
 
 

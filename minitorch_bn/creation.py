@@ -184,7 +184,12 @@ def from_numpy(ndarray: np.ndarray, /) -> Any:
 
 
 def as_tensor(data: Any, dtype: DType | None = None, device: Any = None) -> Any:
-    """``data`` as a tensor, without a copy where that is possible."""
+    """``data`` as a tensor, without a copy where that is possible.
+
+    >>> import minitorch_bn as torch
+    >>> a = torch.as_tensor([1.0, 2.0]); torch.as_tensor(a) is a
+    True
+    """
     check_device(device)
     if isinstance(data, Variable):
         return data if dtype is None else data.to(dtype)
@@ -296,12 +301,23 @@ def zeros(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool
 
 
 def ones(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False, **others: Any) -> Any:
-    """A tensor of ones."""
+    """A tensor of ones.
+
+    >>> import minitorch_bn as torch
+    >>> torch.ones(2, 2)
+    tensor([[1., 1.],
+            [1., 1.]])
+    """
     return _finish(np.ones(_checked_size("ones", size, others), _np_dtype(dtype)), requires_grad, device)
 
 
 def empty(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False, **others: Any) -> Any:
-    """A tensor whose elements are not set."""
+    """A tensor whose elements are not set.
+
+    >>> import minitorch_bn as torch
+    >>> torch.empty(2, 3).shape
+    torch.Size([2, 3])
+    """
     return _finish(np.empty(_checked_size("empty", size, others), _np_dtype(dtype)), requires_grad, device)
 
 
@@ -327,7 +343,13 @@ def _checked_size(function: str, size: tuple, others: dict | None = None) -> tup
 def full(
     size: Any, fill_value: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False, **others: Any
 ) -> Any:
-    """A tensor filled with one value, whose kind decides the dtype."""
+    """A tensor filled with one value, whose kind decides the dtype.
+
+    >>> import minitorch_bn as torch
+    >>> torch.full((2, 2), 7)
+    tensor([[7, 7],
+            [7, 7]])
+    """
     _check_others("full", others)
     value = fill_value.item() if isinstance(fill_value, Variable) else fill_value
     kind = dtypes.number_dtype(value) if dtype is None else dtypes.as_dtype(dtype)
@@ -384,7 +406,12 @@ def linspace(
     requires_grad: bool = False,
     **others: Any,
 ) -> Any:
-    """``steps`` numbers evenly spaced from start to end, both included."""
+    """``steps`` numbers evenly spaced from start to end, both included.
+
+    >>> import minitorch_bn as torch
+    >>> torch.linspace(0, 1, 5)
+    tensor([0.0000, 0.2500, 0.5000, 0.7500, 1.0000])
+    """
     _check_others("linspace", others)
     start, end, np_dtype = _ramp_arguments("linspace", start, end, steps, dtype)
     return _finish(ramps.linspace(start, end, steps, np_dtype), requires_grad, device)
@@ -447,7 +474,13 @@ def tril_indices(row: int, col: int, offset: int = 0, *, dtype: Any = None, devi
 
 
 def triu_indices(row: int, col: int, offset: int = 0, *, dtype: Any = None, device: Any = None, **others: Any) -> Any:
-    """The positions of a matrix's upper triangle, row by row: a row of row numbers, a row of column numbers."""
+    """The positions of a matrix's upper triangle, row by row: a row of row numbers, a row of column numbers.
+
+    >>> import minitorch_bn as torch
+    >>> torch.triu_indices(2, 2)
+    tensor([[0, 0, 1],
+            [0, 1, 1]])
+    """
     return _triangle("triu_indices", np.triu_indices, row, col, offset, dtype, device, others)
 
 
@@ -465,7 +498,13 @@ def _triangle(function: str, find: Any, row: int, col: int, offset: int, dtype: 
 def eye(
     n: int, m: int | None = None, *, dtype: Any = None, device: Any = None, requires_grad: bool = False, **others: Any
 ) -> Any:
-    """Ones on the diagonal, zeros elsewhere."""
+    """Ones on the diagonal, zeros elsewhere.
+
+    >>> import minitorch_bn as torch
+    >>> torch.eye(2)
+    tensor([[1., 0.],
+            [0., 1.]])
+    """
     _check_others("eye", others)
     for name, size in (("n", n), ("m", m)):
         if size is not None and size < 0:
@@ -480,19 +519,34 @@ def _alike(make: Any, function: str, input: Any, dtype: Any) -> np.ndarray:
 
 
 def zeros_like(input: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False, **others: Any) -> Any:
-    """Zeros of the input's shape and dtype."""
+    """Zeros of the input's shape and dtype.
+
+    >>> import minitorch_bn as torch
+    >>> torch.zeros_like(torch.tensor([5, 6]))
+    tensor([0, 0])
+    """
     _check_others("zeros_like", others)
     return _finish(_alike(np.zeros_like, "zeros_like", input, dtype), requires_grad, device)
 
 
 def ones_like(input: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False, **others: Any) -> Any:
-    """Ones of the input's shape and dtype."""
+    """Ones of the input's shape and dtype.
+
+    >>> import minitorch_bn as torch
+    >>> torch.ones_like(torch.tensor([5, 6]))
+    tensor([1, 1])
+    """
     _check_others("ones_like", others)
     return _finish(_alike(np.ones_like, "ones_like", input, dtype), requires_grad, device)
 
 
 def empty_like(input: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False, **others: Any) -> Any:
-    """An unset tensor of the input's shape and dtype."""
+    """An unset tensor of the input's shape and dtype.
+
+    >>> import minitorch_bn as torch
+    >>> torch.empty_like(torch.zeros(2, 3)).shape
+    torch.Size([2, 3])
+    """
     _check_others("empty_like", others)
     return _finish(_alike(np.empty_like, "empty_like", input, dtype), requires_grad, device)
 
@@ -500,7 +554,12 @@ def empty_like(input: Any, *, dtype: Any = None, device: Any = None, requires_gr
 def full_like(
     input: Any, fill_value: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False, **others: Any
 ) -> Any:
-    """The input's shape and dtype, filled with one value."""
+    """The input's shape and dtype, filled with one value.
+
+    >>> import minitorch_bn as torch
+    >>> torch.full_like(torch.zeros(2), 7)
+    tensor([7., 7.])
+    """
     _check_others("full_like", others)
     require_tensor("full_like", input)
     return full(input._data.shape, fill_value, dtype=dtype or input.dtype, device=device, requires_grad=requires_grad)
@@ -562,7 +621,13 @@ def rand(
     requires_grad: bool = False,
     **others: Any,
 ) -> Any:
-    """Uniform numbers in [0, 1)."""
+    """Uniform numbers in [0, 1).
+
+    >>> import minitorch_bn as torch
+    >>> _ = torch.manual_seed(0)
+    >>> torch.rand(2)
+    tensor([0.4963, 0.7682])
+    """
     out = np.empty(_checked_size("rand", size, others), _np_dtype(dtype))
     return _finish(random.uniform_(out, 0.0, 1.0, generator), requires_grad, device)
 
@@ -594,7 +659,13 @@ def randint(
     requires_grad: bool = False,
     **named: Any,
 ) -> Any:
-    """randint(high, size) or randint(low, high, size): whole numbers in [low, high)."""
+    """randint(high, size) or randint(low, high, size): whole numbers in [low, high).
+
+    >>> import minitorch_bn as torch
+    >>> _ = torch.manual_seed(0)
+    >>> torch.randint(0, 10, (5,))
+    tensor([4, 9, 3, 0, 3])
+    """
     values = list(bounds_and_size)
     size = named.pop("size") if "size" in named else values.pop()
     if "low" in named or "high" in named:
@@ -618,7 +689,13 @@ def randperm(
     requires_grad: bool = False,
     **others: Any,
 ) -> Any:
-    """The numbers 0 to n-1 in random order."""
+    """The numbers 0 to n-1 in random order.
+
+    >>> import minitorch_bn as torch
+    >>> _ = torch.manual_seed(0)
+    >>> torch.randperm(5)
+    tensor([4, 0, 1, 3, 2])
+    """
     _check_others("randperm", others)
     np_dtype = np.dtype(np.int64) if dtype is None else _np_dtype(dtype)
     return _finish(random.randperm(n, generator).astype(np_dtype), requires_grad, device)
@@ -633,7 +710,13 @@ def rand_like(
     requires_grad: bool = False,
     **others: Any,
 ) -> Any:
-    """Uniform numbers in [0, 1), in the input's shape and dtype."""
+    """Uniform numbers in [0, 1), in the input's shape and dtype.
+
+    >>> import minitorch_bn as torch
+    >>> _ = torch.manual_seed(0)
+    >>> torch.rand_like(torch.zeros(2))
+    tensor([0.4963, 0.7682])
+    """
     _check_others("rand_like", others)
     out = _alike(np.empty_like, "rand_like", input, dtype)
     return _finish(random.uniform_(out, 0.0, 1.0, generator), requires_grad, device)
@@ -648,7 +731,13 @@ def randn_like(
     requires_grad: bool = False,
     **others: Any,
 ) -> Any:
-    """Standard normal numbers, in the input's shape and dtype."""
+    """Standard normal numbers, in the input's shape and dtype.
+
+    >>> import minitorch_bn as torch
+    >>> _ = torch.manual_seed(0)
+    >>> torch.randn_like(torch.zeros(2))
+    tensor([ 1.5410, -0.2934])
+    """
     _check_others("randn_like", others)
     out = _alike(np.empty_like, "randn_like", input, dtype)
     return _finish(random.normal_(out, 0.0, 1.0, generator), requires_grad, device)
@@ -663,7 +752,13 @@ def randint_like(
     generator: Generator | None = None,
     **others: Any,
 ) -> Any:
-    """randint_like(input, high) or (input, low, high): whole numbers in the input's shape and dtype."""
+    """randint_like(input, high) or (input, low, high): whole numbers in the input's shape and dtype.
+
+    >>> import minitorch_bn as torch
+    >>> _ = torch.manual_seed(0)
+    >>> torch.randint_like(torch.zeros(5), 0, 10)
+    tensor([4., 9., 3., 0., 3.])
+    """
     _check_others("randint_like", others)
     low, high = (0, bounds[0]) if len(bounds) == 1 else bounds
     out = _alike(np.empty_like, "randint_like", input, dtype)
@@ -671,7 +766,13 @@ def randint_like(
 
 
 def bernoulli(input: Any, p: float | None = None, *, generator: Generator | None = None, **others: Any) -> Any:
-    """1 with the probability given by each element of the input (or by ``p``), else 0."""
+    """1 with the probability given by each element of the input (or by ``p``), else 0.
+
+    >>> import minitorch_bn as torch
+    >>> _ = torch.manual_seed(0)
+    >>> torch.bernoulli(torch.tensor([0.0, 0.5, 0.5, 1.0]))
+    tensor([0., 0., 1., 1.])
+    """
     _check_others("bernoulli", others)
     require_tensor("bernoulli", input)
     drawn = random.bernoulli_(np.empty_like(input._data), input._data if p is None else p, generator)
@@ -679,7 +780,13 @@ def bernoulli(input: Any, p: float | None = None, *, generator: Generator | None
 
 
 def multinomial(input: Any, num_samples: int, replacement: bool = False, *, generator: Generator | None = None) -> Any:
-    """Indices drawn with the probabilities in ``input`` (a row each, need not sum to 1)."""
+    """Indices drawn with the probabilities in ``input`` (a row each, need not sum to 1).
+
+    >>> import minitorch_bn as torch
+    >>> _ = torch.manual_seed(0)
+    >>> torch.multinomial(torch.tensor([0.0, 10.0, 3.0, 0.0]), 2)
+    tensor([1, 2])
+    """
     return wrap(random.multinomial(input._data, num_samples, replacement, generator))
 
 
@@ -694,7 +801,13 @@ def normal(
     requires_grad: bool = False,
     **others: Any,
 ) -> Any:
-    """Normal numbers; mean and std are numbers (then ``size`` is needed) or tensors that broadcast."""
+    """Normal numbers; mean and std are numbers (then ``size`` is needed) or tensors that broadcast.
+
+    >>> import minitorch_bn as torch
+    >>> _ = torch.manual_seed(0)
+    >>> torch.normal(10.0, 0.1, (3,))
+    tensor([10.1541,  9.9707,  9.7821])
+    """
     _check_others("normal", others)
     if size is not None:
         out = np.empty(_checked_size("normal", (size,)), _np_dtype(dtype))

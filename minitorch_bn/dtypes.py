@@ -121,7 +121,13 @@ def get_default_dtype() -> dtype:
 
 
 def set_default_dtype(d: dtype, /) -> None:
-    """Sets the dtype of new floating-point tensors; TypeError unless it is a floating one."""
+    """Sets the dtype of new floating-point tensors; TypeError unless it is a floating one.
+
+    >>> import minitorch_bn as torch
+    >>> torch.set_default_dtype(torch.float64); torch.tensor([1.0]).dtype
+    torch.float64
+    >>> torch.set_default_dtype(torch.float32)
+    """
     global _default_dtype
     d = as_dtype(d)
     if not d.is_floating_point:

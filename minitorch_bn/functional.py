@@ -67,17 +67,32 @@ def _cut_evenly(name: str, least: int, dim: int, input: Any, indices_or_sections
 
 
 def hsplit(input: Any, indices_or_sections: Any) -> tuple:
-    """Cut side by side: along dimension 1 (0 for 1-d tensors)."""
+    """Cut side by side: along dimension 1 (0 for 1-d tensors).
+
+    >>> import minitorch_bn as torch
+    >>> torch.hsplit(torch.tensor([1, 2, 3, 4]), 2)
+    (tensor([1, 2]), tensor([3, 4]))
+    """
     return _cut_evenly("hsplit", 1, 0 if input._data.ndim == 1 else 1, input, indices_or_sections)
 
 
 def vsplit(input: Any, indices_or_sections: Any) -> tuple:
-    """Cut one below the other: along dimension 0."""
+    """Cut one below the other: along dimension 0.
+
+    >>> import minitorch_bn as torch
+    >>> torch.vsplit(torch.tensor([[1], [2]]), 2)
+    (tensor([[1]]), tensor([[2]]))
+    """
     return _cut_evenly("vsplit", 2, 0, input, indices_or_sections)
 
 
 def dsplit(input: Any, indices_or_sections: Any) -> tuple:
-    """Cut along dimension 2."""
+    """Cut along dimension 2.
+
+    >>> import minitorch_bn as torch
+    >>> [part.shape for part in torch.dsplit(torch.zeros(2, 2, 4), 2)]
+    [torch.Size([2, 2, 2]), torch.Size([2, 2, 2])]
+    """
     return _cut_evenly("dsplit", 3, 2, input, indices_or_sections)
 
 
@@ -85,17 +100,32 @@ def dsplit(input: Any, indices_or_sections: Any) -> tuple:
 
 
 def atleast_1d(*tensors: Any) -> Any:
-    """Zero-dim tensors as ones of one element; several tensors (or a list) give a tuple."""
+    """Zero-dim tensors as ones of one element; several tensors (or a list) give a tuple.
+
+    >>> import minitorch_bn as torch
+    >>> torch.atleast_1d(torch.tensor(3.0))
+    tensor([3.])
+    """
     return _each(shape.atleast_1d, tensors)
 
 
 def atleast_2d(*tensors: Any) -> Any:
-    """Tensors of fewer than two dimensions as matrices of one row; several tensors (or a list) give a tuple."""
+    """Tensors of fewer than two dimensions as matrices of one row; several tensors (or a list) give a tuple.
+
+    >>> import minitorch_bn as torch
+    >>> torch.atleast_2d(torch.tensor([1, 2]))
+    tensor([[1, 2]])
+    """
     return _each(lambda t: t if t.ndim >= 2 else t.unsqueeze(0) if t.ndim else t.reshape(1, 1), tensors)
 
 
 def atleast_3d(*tensors: Any) -> Any:
-    """Tensors of fewer than three dimensions as ones of three: (n,) -> (1, n, 1), (n, m) -> (n, m, 1)."""
+    """Tensors of fewer than three dimensions as ones of three: (n,) -> (1, n, 1), (n, m) -> (n, m, 1).
+
+    >>> import minitorch_bn as torch
+    >>> torch.atleast_3d(torch.tensor([1, 2])).shape
+    torch.Size([1, 2, 1])
+    """
 
     def lifted(t: Any) -> Any:
         if t.ndim >= 3:
@@ -114,7 +144,13 @@ def _each(change: Any, tensors: tuple) -> Any:
 
 
 def dstack(tensors: Any) -> Any:
-    """Joined along dimension 2, tensors of fewer dimensions first lifted by ``atleast_3d``."""
+    """Joined along dimension 2, tensors of fewer dimensions first lifted by ``atleast_3d``.
+
+    >>> import minitorch_bn as torch
+    >>> torch.dstack((torch.tensor([1, 2]), torch.tensor([3, 4])))
+    tensor([[[1, 3],
+             [2, 4]]])
+    """
     if not tensors:
         raise RuntimeError("dstack expects a non-empty TensorList")
     return shape.cat(list(map(atleast_3d, tensors)), 2)
@@ -145,7 +181,13 @@ def rot90(input: Any, k: int = 1, dims: Any = (0, 1)) -> Any:
 
 
 def fliplr(input: Any) -> Any:
-    """The order along dimension 1 reversed; a copy."""
+    """The order along dimension 1 reversed; a copy.
+
+    >>> import minitorch_bn as torch
+    >>> torch.fliplr(torch.tensor([[1, 2], [3, 4]]))
+    tensor([[2, 1],
+            [4, 3]])
+    """
     require_tensor("fliplr", input)
     if input._data.ndim < 2:
         raise RuntimeError("Input must be >= 2-d.")
@@ -153,7 +195,13 @@ def fliplr(input: Any) -> Any:
 
 
 def flipud(input: Any) -> Any:
-    """The order along dimension 0 reversed; a copy."""
+    """The order along dimension 0 reversed; a copy.
+
+    >>> import minitorch_bn as torch
+    >>> torch.flipud(torch.tensor([[1, 2], [3, 4]]))
+    tensor([[3, 4],
+            [1, 2]])
+    """
     require_tensor("flipud", input)
     if input._data.ndim < 1:
         raise RuntimeError("Input must be >= 1-d.")
@@ -201,7 +249,12 @@ def _check_end(end: tuple[int, ...], sizes: tuple[int, ...], dim: int) -> None:
 
 
 def dist(input: Any, other: Any, p: float = 2) -> Any:
-    """The p-norm of input - other."""
+    """The p-norm of input - other.
+
+    >>> import minitorch_bn as torch
+    >>> torch.dist(torch.tensor([0.0, 0.0]), torch.tensor([3.0, 4.0]))
+    tensor(5.)
+    """
     require_tensor("dist", input)
     return arithmetic.sub(input, other).norm(p)
 
@@ -217,7 +270,12 @@ def trapezoid(y: Any, x: Any = None, *, dx: Any = None, dim: int = -1) -> Any:
 
 
 def cumulative_trapezoid(y: Any, x: Any = None, *, dx: Any = None, dim: int = -1) -> Any:
-    """The running integral along ``dim`` by the trapezoidal rule."""
+    """The running integral along ``dim`` by the trapezoidal rule.
+
+    >>> import minitorch_bn as torch
+    >>> torch.cumulative_trapezoid(torch.tensor([1.0, 2.0, 3.0]))
+    tensor([1.5000, 4.0000])
+    """
     return _trapezoids(y, x, dx, dim).cumsum(dim)
 
 
@@ -274,7 +332,14 @@ def _require_vector(t: Any) -> None:
 
 
 def vander(x: Any, N: int | None = None, increasing: bool = False) -> Any:
-    """The matrix of powers of a 1-d tensor's elements: exponents N-1 to 0, or 0 to N-1."""
+    """The matrix of powers of a 1-d tensor's elements: exponents N-1 to 0, or 0 to N-1.
+
+    >>> import minitorch_bn as torch
+    >>> torch.vander(torch.tensor([1, 2, 3]))
+    tensor([[1, 1, 1],
+            [4, 2, 1],
+            [9, 3, 1]])
+    """
     require_tensor("vander", x, "x")
     if x._data.ndim != 1:
         raise RuntimeError("x must be a one-dimensional tensor.")
@@ -328,22 +393,44 @@ def broadcast_shapes(*shapes: Any) -> Size:
 
 
 def clone(input: Any) -> Any:
-    """A copy with memory of its own, on the tape."""
+    """A copy with memory of its own, on the tape.
+
+    >>> import minitorch_bn as torch
+    >>> x = torch.zeros(2); y = torch.clone(x); y[0] = 1
+    >>> x, y
+    (tensor([0., 0.]), tensor([1., 0.]))
+    """
     return input.clone()
 
 
 def detach(input: Any) -> Any:
-    """The same memory without history."""
+    """The same memory without history.
+
+    >>> import minitorch_bn as torch
+    >>> x = torch.ones(2, requires_grad=True)
+    >>> torch.detach(x).requires_grad
+    False
+    """
     return input.detach()
 
 
 def fill(input: Any, value: Any) -> Any:
-    """A copy with every element set to ``value``."""
+    """A copy with every element set to ``value``.
+
+    >>> import minitorch_bn as torch
+    >>> torch.fill(torch.zeros(2), 3)
+    tensor([3., 3.])
+    """
     return input.clone().fill_(value)
 
 
 def narrow_copy(input: Any, dim: int, start: int, length: int) -> Any:
-    """``length`` elements from ``start`` along ``dim``; a copy."""
+    """``length`` elements from ``start`` along ``dim``; a copy.
+
+    >>> import minitorch_bn as torch
+    >>> torch.narrow_copy(torch.tensor([1, 2, 3, 4]), 0, 1, 2)
+    tensor([2, 3])
+    """
     if dim >= input._data.ndim > 0:
         raise RuntimeError(
             "Expected dim < static_cast<int64_t>(self_sizes.size()) to be true, but got false.  (Could this error "
@@ -356,7 +443,12 @@ def narrow_copy(input: Any, dim: int, start: int, length: int) -> Any:
 
 
 def rsub(input: Any, other: Any, *, alpha: float = 1) -> Any:
-    """other - alpha * input."""
+    """other - alpha * input.
+
+    >>> import minitorch_bn as torch
+    >>> torch.rsub(torch.tensor([1, 2]), 10)
+    tensor([9, 8])
+    """
     if is_number(input):
         expected = "(Tensor input, Tensor other, *, Number alpha = 1)"
         raise invalid_arguments("rsub", input, other, expected=expected)

@@ -222,22 +222,45 @@ def manual_seed(seed: object) -> Generator:
 
 
 def seed() -> int:
-    """Seed the global generator from the operating system, and return the seed."""
+    """Seed the global generator from the operating system, and return the seed.
+
+    >>> import minitorch_bn as torch
+    >>> isinstance(torch.seed(), int)
+    True
+    """
     return default_generator.seed()
 
 
 def initial_seed() -> int:
-    """The seed of the global generator."""
+    """The seed of the global generator.
+
+    >>> import minitorch_bn as torch
+    >>> _ = torch.manual_seed(3)
+    >>> torch.initial_seed()
+    3
+    """
     return default_generator.initial_seed()
 
 
 def get_rng_state() -> object:
-    """A snapshot of the global generator, 5056 bytes (uint8)."""
+    """A snapshot of the global generator, 5056 bytes (uint8).
+
+    >>> import minitorch_bn as torch
+    >>> state = torch.get_rng_state(); a = torch.rand(2)
+    >>> torch.set_rng_state(state); torch.equal(torch.rand(2), a)
+    True
+    """
     return default_generator.get_state()
 
 
 def set_rng_state(new_state: object) -> None:
-    """Put the global generator back to a snapshot; errors as `Generator.set_state`."""
+    """Put the global generator back to a snapshot; errors as `Generator.set_state`.
+
+    >>> import minitorch_bn as torch
+    >>> state = torch.get_rng_state(); a = torch.rand(2)
+    >>> torch.set_rng_state(state); torch.equal(torch.rand(2), a)
+    True
+    """
     default_generator.set_state(new_state)
 
 
@@ -246,6 +269,13 @@ def fork_rng(devices: Iterable[object] | None = None, enabled: bool = True) -> I
     """Whatever is drawn or seeded inside, the global generator comes out as it went in.
 
     `devices` is accepted for PyTorch's sake; `enabled=False` does nothing.
+
+    >>> import minitorch_bn as torch
+    >>> _ = torch.manual_seed(0)
+    >>> with torch.random.fork_rng():
+    ...     inside = torch.rand(1)
+    >>> torch.equal(torch.rand(1), inside)
+    True
     """
     state = default_generator._state_array()
     try:

@@ -39,7 +39,12 @@ def is_anomaly_enabled() -> bool:
 
 
 def is_anomaly_check_nan_enabled() -> bool:
-    """Whether anomaly detection, while it is on, looks for NaN."""
+    """Whether anomaly detection, while it is on, looks for NaN.
+
+    >>> import minitorch_bn as torch
+    >>> torch.is_anomaly_check_nan_enabled()
+    True
+    """
     return _check_nan
 
 

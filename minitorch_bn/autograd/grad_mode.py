@@ -47,7 +47,12 @@ def is_grad_enabled() -> bool:
 
 
 def is_inference_mode_enabled() -> bool:
-    """Whether this thread is inside ``inference_mode``."""
+    """Whether this thread is inside ``inference_mode``.
+
+    >>> import minitorch_bn as torch
+    >>> torch.is_inference_mode_enabled()
+    False
+    """
     return mode.inference
 
 
@@ -132,7 +137,13 @@ class no_grad(_NoArgumentContext):
 
 
 class enable_grad(_NoArgumentContext):
-    """Recording is on inside, also within ``no_grad``."""
+    """Recording is on inside, also within ``no_grad``.
+
+    >>> import minitorch_bn as torch
+    >>> with torch.no_grad(), torch.enable_grad():
+    ...     torch.is_grad_enabled()
+    True
+    """
 
     grad = True
 
@@ -168,7 +179,13 @@ class set_grad_enabled(_GradContext):
 
 
 class inference_mode(_GradContext):
-    """``no_grad`` for pure evaluation; ``inference_mode(False)`` switches recording back on inside."""
+    """``no_grad`` for pure evaluation; ``inference_mode(False)`` switches recording back on inside.
+
+    >>> import minitorch_bn as torch
+    >>> with torch.inference_mode():
+    ...     torch.is_inference_mode_enabled(), torch.is_grad_enabled()
+    (True, False)
+    """
 
     def __new__(cls, mode: Any = True) -> Any:
         if callable(mode):

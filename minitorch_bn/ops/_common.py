@@ -71,14 +71,21 @@ def floating(a: Any, function: str = "operator") -> Any:
     return a.to(dtypes.get_default_dtype()) if a._data.dtype.kind in "iub" else a
 
 
-def floating_function(operator: Any, formula: str) -> Any:
+def example(name: str, case: str) -> str:
+    """``[1, 2], [3, 4] -> [4, 6]`` as the example of a function's docstring."""
+    given, _, result = case.partition(" -> ")
+    tensors = ", ".join(f"torch.tensor({part}])" for part in given[:-1].split("], "))
+    return f"\n\n>>> import minitorch_bn as torch\n>>> torch.{name}({tensors})\ntensor({result})\n"
+
+
+def floating_function(operator: Any, formula: str, case: str) -> Any:
     """The function behind an operator on one floating tensor; integers become the default dtype."""
     name = operator.__qualname__.lower()
 
     def function(input: Any) -> Any:
         return operator.apply(floating(input, name))
 
-    function.__doc__ = f"{formula}, element by element; integers become the default dtype."
+    function.__doc__ = f"{formula}, element by element; integers become the default dtype.{example(name, case)}"
     function.__name__ = function.__qualname__ = name
     return function
 

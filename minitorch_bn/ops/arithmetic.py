@@ -380,13 +380,23 @@ class Addcdiv(Operator):
 
 
 def add(input: Any, other: Any, *, alpha: float = 1) -> Any:
-    """input + alpha * other."""
+    """input + alpha * other.
+
+    >>> import minitorch_bn as torch
+    >>> torch.add(torch.tensor([1.0, 2.0]), 10, alpha=2)
+    tensor([21., 22.])
+    """
     a, b = operands(input, other, "add")
     return Add.apply(a, b if alpha == 1 and alpha is not True else scaled(a, b, alpha))
 
 
 def sub(input: Any, other: Any, *, alpha: float = 1) -> Any:
-    """input - alpha * other; booleans are refused, as in PyTorch."""
+    """input - alpha * other; booleans are refused, as in PyTorch.
+
+    >>> import minitorch_bn as torch
+    >>> torch.sub(torch.tensor([5, 6]), torch.tensor([1, 2]), alpha=2)
+    tensor([3, 2])
+    """
     check_subtraction(input, other)
     a, b = operands(input, other, "sub")
     return Sub.apply(a, b if alpha == 1 and alpha is not True else scaled(a, b, alpha))
@@ -430,7 +440,12 @@ def scaled(a: Any, b: Any, alpha: Any) -> Any:
 
 
 def mul(input: Any, other: Any) -> Any:
-    """input * other."""
+    """input * other.
+
+    >>> import minitorch_bn as torch
+    >>> torch.mul(torch.tensor([1.0, 2.0]), torch.tensor([3.0, 4.0]))
+    tensor([3., 8.])
+    """
     return Mul.apply(*operands(input, other, "mul"))
 
 
@@ -461,13 +476,23 @@ def rdiv(input: Any, other: Any) -> Any:
 
 
 def floor_divide(input: Any, other: Any) -> Any:
-    """floor(input / other); not differentiable, as in PyTorch."""
+    """floor(input / other); not differentiable, as in PyTorch.
+
+    >>> import minitorch_bn as torch
+    >>> torch.floor_divide(torch.tensor([7, -7]), 2)
+    tensor([ 3, -4])
+    """
     a, b = divisible("div_floor_cpu", input, other, "floor_divide")
     return FloorDivide.apply(a, b, "floor")
 
 
 def remainder(input: Any, other: Any) -> Any:
-    """Python's modulus: the result has the divisor's sign."""
+    """Python's modulus: the result has the divisor's sign.
+
+    >>> import minitorch_bn as torch
+    >>> torch.remainder(torch.tensor([5.0, -5.0]), 3)
+    tensor([2., 1.])
+    """
     if is_number(input) and is_number(other):
         raise invalid_arguments("remainder", input, other, expected="(Tensor or Number input, Tensor other)")
     a, b = divisible("remainder_cpu", input, other, "remainder")
@@ -475,7 +500,12 @@ def remainder(input: Any, other: Any) -> Any:
 
 
 def fmod(input: Any, other: Any) -> Any:
-    """C's modulus: the result has the dividend's sign."""
+    """C's modulus: the result has the dividend's sign.
+
+    >>> import minitorch_bn as torch
+    >>> torch.fmod(torch.tensor([5.0, -5.0]), 3)
+    tensor([ 2., -2.])
+    """
     if is_number(input):
         raise invalid_arguments("fmod", input, other, expected="(Tensor input, Tensor or Number other)")
     a, b = divisible("fmod_cpu", input, other, "fmod")
@@ -494,7 +524,12 @@ def divisible(kernel: str, a: Any, b: Any, function: str) -> tuple:
 
 
 def pow(input: Any, exponent: Any) -> Any:
-    """input to the power of exponent; a negative number as exponent of integers is refused."""
+    """input to the power of exponent; a negative number as exponent of integers is refused.
+
+    >>> import minitorch_bn as torch
+    >>> torch.pow(torch.tensor([1.0, 2.0, 3.0]), 2)
+    tensor([1., 4., 9.])
+    """
     if is_number(exponent):
         refuse_numbers("pow", input, exponent)
         require_tensor("pow", input)
@@ -523,48 +558,88 @@ def rpow(input: Any, other: Any) -> Any:
 
 
 def square(input: Any) -> Any:
-    """input * input."""
+    """input * input.
+
+    >>> import minitorch_bn as torch
+    >>> torch.square(torch.tensor([-2.0, 3.0]))
+    tensor([4., 9.])
+    """
     require_tensor("square", input)
     return pow(input, 2)
 
 
 def maximum(input: Any, other: Any) -> Any:
-    """The larger of both; NaN if either is NaN."""
+    """The larger of both; NaN if either is NaN.
+
+    >>> import minitorch_bn as torch
+    >>> torch.maximum(torch.tensor([1, 5]), torch.tensor([3, 2]))
+    tensor([3, 5])
+    """
     require_tensors("maximum", input=input, other=other)
     return Maximum.apply(*operands(input, other))
 
 
 def minimum(input: Any, other: Any) -> Any:
-    """The smaller of both; NaN if either is NaN."""
+    """The smaller of both; NaN if either is NaN.
+
+    >>> import minitorch_bn as torch
+    >>> torch.minimum(torch.tensor([1, 5]), torch.tensor([3, 2]))
+    tensor([1, 2])
+    """
     require_tensors("minimum", input=input, other=other)
     return Minimum.apply(*operands(input, other))
 
 
 def fmax(input: Any, other: Any) -> Any:
-    """The larger of both; a NaN loses against a number."""
+    """The larger of both; a NaN loses against a number.
+
+    >>> import minitorch_bn as torch
+    >>> torch.fmax(torch.tensor([1.0, torch.nan]), torch.tensor([0.0, 2.0]))
+    tensor([1., 2.])
+    """
     require_tensors("fmax", input=input, other=other)
     return Fmax.apply(*operands(input, other))
 
 
 def fmin(input: Any, other: Any) -> Any:
-    """The smaller of both; a NaN loses against a number."""
+    """The smaller of both; a NaN loses against a number.
+
+    >>> import minitorch_bn as torch
+    >>> torch.fmin(torch.tensor([1.0, torch.nan]), torch.tensor([0.0, 2.0]))
+    tensor([0., 2.])
+    """
     require_tensors("fmin", input=input, other=other)
     return Fmin.apply(*operands(input, other))
 
 
 def atan2(input: Any, other: Any) -> Any:
-    """The angle of the point (other, input), in radians."""
+    """The angle of the point (other, input), in radians.
+
+    >>> import minitorch_bn as torch
+    >>> torch.atan2(torch.tensor([1.0, 1.0]), torch.tensor([1.0, -1.0]))
+    tensor([0.7854, 2.3562])
+    """
     require_tensors("atan2", input=input, other=other)
     return Atan2.apply(*float_operands(input, other))
 
 
 def hypot(input: Any, other: Any) -> Any:
-    """sqrt(input^2 + other^2) without overflow on the way."""
+    """sqrt(input^2 + other^2) without overflow on the way.
+
+    >>> import minitorch_bn as torch
+    >>> torch.hypot(torch.tensor([3.0]), torch.tensor([4.0]))
+    tensor([5.])
+    """
     return Hypot.apply(*_floats("hypot", input, other))
 
 
 def logaddexp(input: Any, other: Any) -> Any:
-    """log(exp(input) + exp(other)) without overflow."""
+    """log(exp(input) + exp(other)) without overflow.
+
+    >>> import minitorch_bn as torch
+    >>> torch.logaddexp(torch.tensor([0.0]), torch.tensor([0.0]))
+    tensor([0.6931])
+    """
     return LogAddExp.apply(*_floats("logaddexp", input, other))
 
 
@@ -578,7 +653,12 @@ def _floats(function: str, input: Any, other: Any) -> tuple:
 
 
 def xlogy(input: Any, other: Any) -> Any:
-    """input * log(other), and 0 where input is 0."""
+    """input * log(other), and 0 where input is 0.
+
+    >>> import minitorch_bn as torch
+    >>> torch.xlogy(torch.tensor([0.0, 2.0]), torch.tensor([0.0, 1.0]))
+    tensor([0., 0.])
+    """
     if is_number(input) and is_number(other):
         raise invalid_arguments("xlogy", input, other, expected="(Tensor or Number input, Tensor other)")
     operator = XLogYBase if is_number(input) else XLogYScalar if is_number(other) else XLogY
@@ -586,7 +666,12 @@ def xlogy(input: Any, other: Any) -> Any:
 
 
 def lerp(input: Any, end: Any, weight: Any) -> Any:
-    """input + weight * (end - input), for floating tensors of one dtype; weight is a number or such a tensor."""
+    """input + weight * (end - input), for floating tensors of one dtype; weight is a number or such a tensor.
+
+    >>> import minitorch_bn as torch
+    >>> torch.lerp(torch.tensor([0.0]), torch.tensor([10.0]), 0.3)
+    tensor([3.])
+    """
     operator, weight = lerp_arguments(input, end, weight)
     return operator.apply(input, end, weight)
 
@@ -609,12 +694,22 @@ def lerp_arguments(input: Any, end: Any, weight: Any) -> tuple:
 
 
 def addcmul(input: Any, tensor1: Any, tensor2: Any, *, value: float = 1) -> Any:
-    """input + value * tensor1 * tensor2."""
+    """input + value * tensor1 * tensor2.
+
+    >>> import minitorch_bn as torch
+    >>> torch.addcmul(torch.ones(2), torch.tensor([1.0, 2.0]), torch.tensor([3.0, 4.0]), value=0.5)
+    tensor([2.5000, 5.0000])
+    """
     return Addcmul.apply(*addc_arguments("addcmul", input, tensor1, tensor2, value))
 
 
 def addcdiv(input: Any, tensor1: Any, tensor2: Any, *, value: float = 1) -> Any:
-    """input + value * tensor1 / tensor2."""
+    """input + value * tensor1 / tensor2.
+
+    >>> import minitorch_bn as torch
+    >>> torch.addcdiv(torch.ones(2), torch.tensor([1.0, 2.0]), torch.tensor([4.0, 4.0]), value=2)
+    tensor([1.5000, 2.0000])
+    """
     return Addcdiv.apply(*addc_arguments("addcdiv", input, tensor1, tensor2, value))
 
 

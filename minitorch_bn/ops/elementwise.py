@@ -16,6 +16,7 @@ from minitorch_bn.ops._common import (
     accumulator,
     c_name,
     constant,
+    example,
     fill_value,
     floating,
     floating_function,
@@ -644,7 +645,12 @@ class Zero(Copy, name="ZeroBackward0"):
 
 
 def neg(input: Any) -> Any:
-    """-input; booleans are refused, as in PyTorch."""
+    """-input; booleans are refused, as in PyTorch.
+
+    >>> import minitorch_bn as torch
+    >>> torch.neg(torch.tensor([1, -2]))
+    tensor([-1,  2])
+    """
     require_tensor("neg", input)
     check_negation(input)
     return Neg.apply(input)
@@ -660,7 +666,12 @@ def check_negation(input: Any) -> None:
 
 
 def abs(input: Any) -> Any:
-    """|input|."""
+    """|input|.
+
+    >>> import minitorch_bn as torch
+    >>> torch.abs(torch.tensor([-1.5, 2.0]))
+    tensor([1.5000, 2.0000])
+    """
     require_tensor("abs", input)
     if input._data.dtype.kind == "b":
         raise not_implemented("abs_cpu", input.dtype)
@@ -668,52 +679,67 @@ def abs(input: Any) -> Any:
 
 
 def positive(input: Any) -> Any:
-    """+input: the tensor itself."""
+    """+input: the tensor itself.
+
+    >>> import minitorch_bn as torch
+    >>> torch.positive(torch.tensor([1, -2]))
+    tensor([ 1, -2])
+    """
     require_tensor("positive", input)
     if input._data.dtype.kind == "b":
         raise RuntimeError("The `+` operator, on a bool tensor is not supported.")
     return input
 
 
-exp = floating_function(Exp, "e to the power of input")
-exp2 = floating_function(Exp2, "2 to the power of input")
-expm1 = floating_function(Expm1, "exp(input) - 1")
-log = floating_function(Log, "The natural logarithm")
-log2 = floating_function(Log2, "The logarithm to base 2")
-log10 = floating_function(Log10, "The logarithm to base 10")
-log1p = floating_function(Log1p, "log(1 + input)")
-sqrt = floating_function(Sqrt, "The square root")
-rsqrt = floating_function(Rsqrt, "1 / sqrt(input)")
-reciprocal = floating_function(Reciprocal, "1 / input")
-sin = floating_function(Sin, "The sine")
-cos = floating_function(Cos, "The cosine")
-tan = floating_function(Tan, "The tangent")
-asin = floating_function(Asin, "The inverse sine")
-acos = floating_function(Acos, "The inverse cosine")
-atan = floating_function(Atan, "The inverse tangent")
-sinh = floating_function(Sinh, "The hyperbolic sine")
-cosh = floating_function(Cosh, "The hyperbolic cosine")
-tanh = floating_function(Tanh, "The hyperbolic tangent")
-asinh = floating_function(Asinh, "The inverse hyperbolic sine")
-acosh = floating_function(Acosh, "The inverse hyperbolic cosine")
-atanh = floating_function(Atanh, "The inverse hyperbolic tangent")
-sigmoid = floating_function(Sigmoid, "1 / (1 + exp(-input))")
-erf = floating_function(Erf, "The error function")
+exp = floating_function(Exp, "e to the power of input", "[0.0, 1.0] -> [1.0000, 2.7183]")
+exp2 = floating_function(Exp2, "2 to the power of input", "[0.5, 1.5] -> [1.4142, 2.8284]")
+expm1 = floating_function(Expm1, "exp(input) - 1", "[0.0, 1.0] -> [0.0000, 1.7183]")
+log = floating_function(Log, "The natural logarithm", "[1.0, 10.0] -> [0.0000, 2.3026]")
+log2 = floating_function(Log2, "The logarithm to base 2", "[3.0, 5.0] -> [1.5850, 2.3219]")
+log10 = floating_function(Log10, "The logarithm to base 10", "[2.0, 50.0] -> [0.3010, 1.6990]")
+log1p = floating_function(Log1p, "log(1 + input)", "[0.0, 1.0] -> [0.0000, 0.6931]")
+sqrt = floating_function(Sqrt, "The square root", "[4.0, 9.0] -> [2., 3.]")
+rsqrt = floating_function(Rsqrt, "1 / sqrt(input)", "[4.0, 16.0] -> [0.5000, 0.2500]")
+reciprocal = floating_function(Reciprocal, "1 / input", "[2.0, -4.0] -> [ 0.5000, -0.2500]")
+sin = floating_function(Sin, "The sine", "[0.0, 1.0] -> [0.0000, 0.8415]")
+cos = floating_function(Cos, "The cosine", "[0.0, 1.0] -> [1.0000, 0.5403]")
+tan = floating_function(Tan, "The tangent", "[0.0, 1.0] -> [0.0000, 1.5574]")
+asin = floating_function(Asin, "The inverse sine", "[0.0, 1.0] -> [0.0000, 1.5708]")
+acos = floating_function(Acos, "The inverse cosine", "[0.0, 1.0] -> [1.5708, 0.0000]")
+atan = floating_function(Atan, "The inverse tangent", "[0.0, 1.0] -> [0.0000, 0.7854]")
+sinh = floating_function(Sinh, "The hyperbolic sine", "[0.0, 1.0] -> [0.0000, 1.1752]")
+cosh = floating_function(Cosh, "The hyperbolic cosine", "[0.0, 1.0] -> [1.0000, 1.5431]")
+tanh = floating_function(Tanh, "The hyperbolic tangent", "[0.0, 1.0] -> [0.0000, 0.7616]")
+asinh = floating_function(Asinh, "The inverse hyperbolic sine", "[0.0, 1.0] -> [0.0000, 0.8814]")
+acosh = floating_function(Acosh, "The inverse hyperbolic cosine", "[1.0, 2.0] -> [0.0000, 1.3170]")
+atanh = floating_function(Atanh, "The inverse hyperbolic tangent", "[0.0, 0.5] -> [0.0000, 0.5493]")
+sigmoid = floating_function(Sigmoid, "1 / (1 + exp(-input))", "[0.0, 2.0] -> [0.5000, 0.8808]")
+erf = floating_function(Erf, "The error function", "[0.0, 1.0] -> [0.0000, 0.8427]")
 
 
 def relu(input: Any) -> Any:
-    """max(input, 0); booleans are refused, as in PyTorch."""
+    """max(input, 0); booleans are refused, as in PyTorch.
+
+    >>> import minitorch_bn as torch
+    >>> torch.relu(torch.tensor([-1.0, 2.0]))
+    tensor([0., 2.])
+    """
     if input._data.dtype.kind == "b":
         raise RuntimeError("Boolean inputs not supported for relu")
     return Relu.apply(input)
 
 
 def logit(input: Any, eps: float | None = None) -> Any:
-    """log(x / (1 - x)); ``eps`` first limits x to [eps, 1 - eps]."""
+    """log(x / (1 - x)); ``eps`` first limits x to [eps, 1 - eps].
+
+    >>> import minitorch_bn as torch
+    >>> torch.logit(torch.tensor([0.5, 0.9]))
+    tensor([0.0000, 2.1972])
+    """
     return Logit.apply(floating(input, "logit"), eps)
 
 
-def _stepwise_function(operator: type[Operator], formula: str) -> Any:
+def _stepwise_function(operator: type[Operator], formula: str, case: str) -> Any:
     name = operator.__qualname__.lower()
 
     def method(input: Any) -> Any:
@@ -721,7 +747,7 @@ def _stepwise_function(operator: type[Operator], formula: str) -> Any:
         check_stepwise(name, input)
         return (Clone if input._data.dtype.kind in "iu" else operator).apply(input)
 
-    method.__doc__ = f"{formula}, element by element; its gradient is 0."
+    method.__doc__ = f"{formula}, element by element; its gradient is 0.{example(name, case)}"
     method.__name__ = method.__qualname__ = name
     return method
 
@@ -732,14 +758,21 @@ def check_stepwise(name: str, input: Any) -> None:
         raise not_implemented(f"{name}_vml_cpu", input.dtype)
 
 
-floor = _stepwise_function(Floor, "The largest integer not above input")
-ceil = _stepwise_function(Ceil, "The smallest integer not below input")
-trunc = _stepwise_function(Trunc, "input without its fraction")
-_round = _stepwise_function(Round, "The nearest integer")
+floor = _stepwise_function(Floor, "The largest integer not above input", "[1.5, -1.5] -> [ 1., -2.]")
+ceil = _stepwise_function(Ceil, "The smallest integer not below input", "[1.5, -1.5] -> [ 2., -1.]")
+trunc = _stepwise_function(Trunc, "input without its fraction", "[1.5, -1.5] -> [ 1., -1.]")
+_round = _stepwise_function(Round, "The nearest integer", "[0.5, 1.5] -> [0., 2.]")
 
 
 def round(input: Any, *, decimals: int = 0) -> Any:
-    """The nearest number with this many decimals; halves go to the even neighbour. Its gradient is 0."""
+    """The nearest number with this many decimals; halves go to the even neighbour. Its gradient is 0.
+
+    >>> import minitorch_bn as torch
+    >>> torch.round(torch.tensor([0.5, 1.5, 2.6]))
+    tensor([0., 2., 3.])
+    >>> torch.round(torch.tensor([1.2345]), decimals=2)
+    tensor([1.2300])
+    """
     if decimals == 0:
         return _round(input)
     if input.dtype.category < 2:
@@ -754,7 +787,12 @@ def sign(input: Any) -> Any:
 
 
 def frac(input: Any) -> Any:
-    """The fraction: input - trunc(input)."""
+    """The fraction: input - trunc(input).
+
+    >>> import minitorch_bn as torch
+    >>> torch.frac(torch.tensor([1.5, -1.5]))
+    tensor([ 0.5000, -0.5000])
+    """
     require_tensor("frac", input)
     if input.dtype.category < 2:
         raise not_implemented("frac_cpu", input.dtype)
@@ -793,7 +831,12 @@ def clamp_arguments(input: Any, min: Any, max: Any) -> tuple:
 
 
 def where(condition: Any, input: Any = None, other: Any = None) -> Any:
-    """input where the condition holds, else other; with the condition alone, the indices where it holds."""
+    """input where the condition holds, else other; with the condition alone, the indices where it holds.
+
+    >>> import minitorch_bn as torch
+    >>> torch.where(torch.tensor([True, False]), torch.tensor([1, 2]), torch.tensor([-1, -2]))
+    tensor([ 1, -2])
+    """
     if input is None and other is None:
         return condition.nonzero(as_tuple=True)
     if not isinstance(condition, Variable) or not all(isinstance(v, Variable) or is_number(v) for v in (input, other)):
@@ -811,7 +854,12 @@ def where(condition: Any, input: Any = None, other: Any = None) -> Any:
 
 
 def masked_fill(input: Any, mask: Any, value: Any) -> Any:
-    """input with ``value`` (a number or zero-dim tensor) where the boolean mask is set."""
+    """input with ``value`` (a number or zero-dim tensor) where the boolean mask is set.
+
+    >>> import minitorch_bn as torch
+    >>> torch.masked_fill(torch.tensor([1, 2]), torch.tensor([True, False]), 9)
+    tensor([9, 2])
+    """
     operator, filler = masked_fill_arguments(input, mask, value)
     return operator.apply(input, mask, filler)
 
@@ -833,7 +881,12 @@ def masked_fill_arguments(input: Any, mask: Any, value: Any) -> tuple:
 
 
 def nan_to_num(input: Any, nan: float | None = None, posinf: float | None = None, neginf: float | None = None) -> Any:
-    """NaN (default 0) and infinities (default: the dtype's limits) replaced."""
+    """NaN (default 0) and infinities (default: the dtype's limits) replaced.
+
+    >>> import minitorch_bn as torch
+    >>> torch.nan_to_num(torch.tensor([torch.nan, 1.0]), nan=0.0)
+    tensor([0., 1.])
+    """
     if input.dtype.category < 2:
         return Clone.apply(input)
     return NanToNum.apply(input, 0.0 if nan is None else nan, posinf, neginf)
@@ -842,7 +895,7 @@ def nan_to_num(input: Any, nan: float | None = None, posinf: float | None = None
 # -- comparisons and logic: no gradient, so no operator ------------------------------------------------------------
 
 
-def _comparison(name: str, ufunc: Any, symbol: str) -> Any:
+def _comparison(name: str, ufunc: Any, symbol: str, case: str) -> Any:
     def function(input: Any, other: Any) -> Any:
         if not is_number(other) and not isinstance(other, Variable):
             raise invalid_arguments(name, other, expected="(Tensor or Number other)")
@@ -850,18 +903,18 @@ def _comparison(name: str, ufunc: Any, symbol: str) -> Any:
             raise invalid_arguments(name, input, other, expected="(Tensor input, Tensor or Number other)")
         return _elementwise(ufunc, *operands(input, other))
 
-    function.__doc__ = f"input {symbol} other, element by element, as booleans."
+    function.__doc__ = f"input {symbol} other, element by element, as booleans.{example(name, case)}"
     function.__name__ = function.__qualname__ = name
     return function
 
 
-def _logical(ufunc: Any, symbol: str) -> Any:
+def _logical(ufunc: Any, symbol: str, case: str) -> Any:
     def function(input: Any, other: Any) -> Any:
         require_tensors(name, input=input, other=other)
         return _elementwise(ufunc, *operands(input, other))
 
     name = ufunc.__name__
-    function.__doc__ = f"input {symbol} other, element by element, where what is not 0 is true."
+    function.__doc__ = f"input {symbol} other, element by element, where what is not 0 is true.{example(name, case)}"
     function.__name__ = function.__qualname__ = name
     return function
 
@@ -877,18 +930,18 @@ def _elementwise(ufunc: Any, a: Any, b: Any) -> Any:
         raise
 
 
-eq = _comparison("eq", np.equal, "==")
-ne = _comparison("ne", np.not_equal, "!=")
-lt = _comparison("lt", np.less, "<")
-le = _comparison("le", np.less_equal, "<=")
-gt = _comparison("gt", np.greater, ">")
-ge = _comparison("ge", np.greater_equal, ">=")
-logical_and = _logical(np.logical_and, "and")
-logical_or = _logical(np.logical_or, "or")
-logical_xor = _logical(np.logical_xor, "xor")
+eq = _comparison("eq", np.equal, "==", "[1, 2], [1, 3] -> [ True, False]")
+ne = _comparison("ne", np.not_equal, "!=", "[1, 2], [1, 3] -> [False,  True]")
+lt = _comparison("lt", np.less, "<", "[1, 2], [2, 2] -> [ True, False]")
+le = _comparison("le", np.less_equal, "<=", "[1, 2], [2, 2] -> [True, True]")
+gt = _comparison("gt", np.greater, ">", "[1, 3], [2, 2] -> [False,  True]")
+ge = _comparison("ge", np.greater_equal, ">=", "[1, 2], [2, 2] -> [False,  True]")
+logical_and = _logical(np.logical_and, "and", "[0, 1, 2], [1, 0, 5] -> [False, False,  True]")
+logical_or = _logical(np.logical_or, "or", "[0, 1, 0], [0, 0, 5] -> [False,  True,  True]")
+logical_xor = _logical(np.logical_xor, "xor", "[0, 1, 2], [1, 0, 5] -> [ True,  True, False]")
 
 
-def _bitwise(ufunc: Any, symbol: str) -> Any:
+def _bitwise(ufunc: Any, symbol: str, case: str) -> Any:
     name = ufunc.__name__
 
     def function(input: Any, other: Any) -> Any:
@@ -899,18 +952,23 @@ def _bitwise(ufunc: Any, symbol: str) -> Any:
             raise not_implemented(f"{name}_cpu", dtype)
         return _elementwise(ufunc, a, b)
 
-    function.__doc__ = f"input {symbol} other, bit by bit (booleans: logically)."
+    function.__doc__ = f"input {symbol} other, bit by bit (booleans: logically).{example(name, case)}"
     function.__name__ = function.__qualname__ = name
     return function
 
 
-bitwise_and = _bitwise(np.bitwise_and, "&")
-bitwise_or = _bitwise(np.bitwise_or, "|")
-bitwise_xor = _bitwise(np.bitwise_xor, "^")
+bitwise_and = _bitwise(np.bitwise_and, "&", "[5, 6], [3, 3] -> [1, 2]")
+bitwise_or = _bitwise(np.bitwise_or, "|", "[5, 6], [3, 3] -> [7, 7]")
+bitwise_xor = _bitwise(np.bitwise_xor, "^", "[5, 6], [3, 3] -> [6, 5]")
 
 
 def bitwise_not(input: Any) -> Any:
-    """Every bit flipped (booleans: not)."""
+    """Every bit flipped (booleans: not).
+
+    >>> import minitorch_bn as torch
+    >>> torch.bitwise_not(torch.tensor([0, 1]))
+    tensor([-1, -2])
+    """
     if input.dtype.category == 2:
         raise not_implemented("bitwise_not_cpu", input.dtype)
     return wrap(np.invert(input._data))
@@ -924,31 +982,56 @@ def invert(input: Any) -> Any:
 
 
 def logical_not(input: Any) -> Any:
-    """True where input is 0 or False."""
+    """True where input is 0 or False.
+
+    >>> import minitorch_bn as torch
+    >>> torch.logical_not(torch.tensor([0, 3]))
+    tensor([ True, False])
+    """
     require_tensor("logical_not", input)
     return wrap(np.logical_not(input._data))
 
 
 def isnan(input: Any) -> Any:
-    """True where input is NaN."""
+    """True where input is NaN.
+
+    >>> import minitorch_bn as torch
+    >>> torch.isnan(torch.tensor([1.0, torch.inf, torch.nan]))
+    tensor([False, False,  True])
+    """
     require_tensor("isnan", input)
     return wrap(np.isnan(input._data))
 
 
 def isinf(input: Any) -> Any:
-    """True where input is plus or minus infinity."""
+    """True where input is plus or minus infinity.
+
+    >>> import minitorch_bn as torch
+    >>> torch.isinf(torch.tensor([1.0, torch.inf, torch.nan]))
+    tensor([False,  True, False])
+    """
     require_tensor("isinf", input)
     return wrap(np.isinf(input._data))
 
 
 def isfinite(input: Any) -> Any:
-    """True where input is neither NaN nor infinite."""
+    """True where input is neither NaN nor infinite.
+
+    >>> import minitorch_bn as torch
+    >>> torch.isfinite(torch.tensor([1.0, torch.inf, torch.nan]))
+    tensor([ True, False, False])
+    """
     require_tensor("isfinite", input)
     return wrap(np.isfinite(input._data))
 
 
 def isclose(input: Any, other: Any, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False) -> Any:
-    """|input - other| <= atol + rtol * |other|, element by element."""
+    """|input - other| <= atol + rtol * |other|, element by element.
+
+    >>> import minitorch_bn as torch
+    >>> torch.isclose(torch.tensor([1.0, 2.0]), torch.tensor([1.0 + 1e-7, 2.1]))
+    tensor([ True, False])
+    """
     require_tensor("isclose", input)
     require_tensor("isclose", other, "other", 2)
     if input._data.dtype != other._data.dtype:
@@ -961,10 +1044,20 @@ def isclose(input: Any, other: Any, rtol: float = 1e-05, atol: float = 1e-08, eq
 
 
 def allclose(input: Any, other: Any, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False) -> bool:
-    """Whether all elements are close (see ``isclose``)."""
+    """Whether all elements are close (see ``isclose``).
+
+    >>> import minitorch_bn as torch
+    >>> torch.allclose(torch.tensor([1.0]), torch.tensor([1.0 + 1e-7]))
+    True
+    """
     return bool(isclose(input, other, rtol, atol, equal_nan)._data.all())
 
 
 def equal(input: Any, other: Any) -> bool:
-    """Whether both have the same shape and the same elements."""
+    """Whether both have the same shape and the same elements.
+
+    >>> import minitorch_bn as torch
+    >>> torch.equal(torch.tensor([1, 2]), torch.tensor([1, 2]))
+    True
+    """
     return input._data.shape == other._data.shape and bool(np.array_equal(input._data, other._data))

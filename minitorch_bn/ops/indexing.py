@@ -509,7 +509,12 @@ def index_put_arguments(input: Any, indices: Any, values: Any, accumulate: bool)
 
 
 def select(input: Any, dim: int, index: int) -> Any:
-    """The slice at ``index`` along ``dim``, a view without that dimension."""
+    """The slice at ``index`` along ``dim``, a view without that dimension.
+
+    >>> import minitorch_bn as torch
+    >>> torch.select(torch.tensor([[1, 2], [3, 4]]), 1, 0)
+    tensor([1, 3])
+    """
     ndim = input._data.ndim
     if not ndim:
         raise IndexError("select() cannot be applied to a 0-dim tensor.")
@@ -523,7 +528,12 @@ def select(input: Any, dim: int, index: int) -> Any:
 
 
 def narrow(input: Any, dim: int, start: int, length: int) -> Any:
-    """``length`` elements from ``start`` along ``dim``; a view."""
+    """``length`` elements from ``start`` along ``dim``; a view.
+
+    >>> import minitorch_bn as torch
+    >>> torch.narrow(torch.tensor([1, 2, 3, 4]), 0, 1, 2)
+    tensor([2, 3])
+    """
     if not input._data.ndim:
         raise RuntimeError("narrow() cannot be applied to a 0-dim tensor.")
     if not type(dim) is type(start) is type(length) is int:
@@ -551,7 +561,13 @@ def _narrow_numbers(dim: Any, start: Any, length: Any) -> tuple[int, int]:
 
 
 def gather(input: Any, dim: int, index: Any) -> Any:
-    """Elements picked along ``dim``: out[i][j] = input[index[i][j]][j] for dim 0. The shape is that of ``index``."""
+    """Elements picked along ``dim``: out[i][j] = input[index[i][j]][j] for dim 0. The shape is that of ``index``.
+
+    >>> import minitorch_bn as torch
+    >>> torch.gather(torch.tensor([[1, 2], [3, 4]]), 1, torch.tensor([[1], [0]]))
+    tensor([[2],
+            [3]])
+    """
     d = canonical_dim(dim, input._data.ndim)
     index = _index_tensor("gather", input, index)
     for k, (n, size) in enumerate(zip(index._data.shape, input._data.shape)):
@@ -565,7 +581,12 @@ def gather(input: Any, dim: int, index: Any) -> Any:
 
 
 def scatter_add(input: Any, dim: int, index: Any, src: Any) -> Any:
-    """A copy with ``src`` added at ``index`` along ``dim``: out[index[i][j]][j] += src[i][j] for dim 0."""
+    """A copy with ``src`` added at ``index`` along ``dim``: out[index[i][j]][j] += src[i][j] for dim 0.
+
+    >>> import minitorch_bn as torch
+    >>> torch.scatter_add(torch.zeros(3), 0, torch.tensor([0, 2, 2]), torch.tensor([1.0, 2.0, 3.0]))
+    tensor([1., 0., 5.])
+    """
     require_tensor("scatter_add", src, "src", 3)
     _, index, source, d = scatter_arguments(input, dim, index, src)
     return ScatterAdd.apply(input, index, source, d)
@@ -577,6 +598,11 @@ def scatter(
     """A copy with ``src`` (a tensor or a number) or the number ``value`` written at ``index`` along ``dim``.
 
     With ``reduce`` "add" or "multiply" it is added to, or multiplied with, what is there.
+
+    >>> import minitorch_bn as torch
+    >>> torch.scatter(torch.zeros(2, 3), 1, torch.tensor([[0], [2]]), 1.0)
+    tensor([[1., 0., 0.],
+            [0., 0., 1.]])
     """
     src = src if value is None else value
     if reduce is not None:
@@ -650,7 +676,12 @@ def _check_index_bounds(input: Any, dim: int, index: Any) -> None:
 
 @numpy_names
 def index_select(input: Any, dim: int, index: Any) -> Any:
-    """Slices along ``dim`` in the order of a 1-d index tensor; a copy."""
+    """Slices along ``dim`` in the order of a 1-d index tensor; a copy.
+
+    >>> import minitorch_bn as torch
+    >>> torch.index_select(torch.tensor([10, 20, 30]), 0, torch.tensor([2, 0]))
+    tensor([30, 10])
+    """
     require_tensor("index_select", index, "index", 2)
     d = canonical_dim(dim, input._data.ndim)
     if index._data.ndim > 1:
@@ -666,7 +697,12 @@ def index_select(input: Any, dim: int, index: Any) -> Any:
 
 
 def masked_select(input: Any, mask: Any) -> Any:
-    """The elements where the mask is set, in one dimension."""
+    """The elements where the mask is set, in one dimension.
+
+    >>> import minitorch_bn as torch
+    >>> torch.masked_select(torch.tensor([1, 2, 3]), torch.tensor([True, False, True]))
+    tensor([1, 3])
+    """
     if mask._data.dtype.kind != "b":
         raise RuntimeError("masked_select: expected BoolTensor for mask")
     shape = broadcast_shapes(mask._data.shape, input._data.shape)
@@ -674,7 +710,13 @@ def masked_select(input: Any, mask: Any) -> Any:
 
 
 def nonzero(input: Any, *, as_tuple: bool = False) -> Any:
-    """The positions of elements that are not 0: one row each, or with ``as_tuple`` one tensor a dimension."""
+    """The positions of elements that are not 0: one row each, or with ``as_tuple`` one tensor a dimension.
+
+    >>> import minitorch_bn as torch
+    >>> torch.nonzero(torch.tensor([0, 5, 0, 7]))
+    tensor([[1],
+            [3]])
+    """
     if as_tuple:
         return tuple(wrap(i) for i in np.nonzero(np.atleast_1d(input._data)))
     if not input._data.ndim:

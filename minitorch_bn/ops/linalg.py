@@ -165,7 +165,12 @@ def _agreed(a: Any, b: Any, kernel: str) -> tuple:
 
 
 def dot(input: Any, tensor: Any) -> Any:
-    """The inner product of two 1-d tensors."""
+    """The inner product of two 1-d tensors.
+
+    >>> import minitorch_bn as torch
+    >>> torch.dot(torch.tensor([1.0, 2.0]), torch.tensor([3.0, 4.0]))
+    tensor(11.)
+    """
     require_tensors("dot", input=input, tensor=tensor)
     a, b = input, tensor
     if a._data.ndim != 1 or b._data.ndim != 1:
@@ -183,7 +188,12 @@ def dot(input: Any, tensor: Any) -> Any:
 
 
 def mv(input: Any, vec: Any) -> Any:
-    """A matrix times a vector."""
+    """A matrix times a vector.
+
+    >>> import minitorch_bn as torch
+    >>> torch.mv(torch.tensor([[1.0, 2.0], [3.0, 4.0]]), torch.tensor([1.0, 1.0]))
+    tensor([3., 7.])
+    """
     require_tensors("mv", input=input, vec=vec)
     a, b = input, vec
     if a._data.ndim != 2 or b._data.ndim != 1:
@@ -195,7 +205,12 @@ def mv(input: Any, vec: Any) -> Any:
 
 
 def mm(input: Any, mat2: Any) -> Any:
-    """A matrix times a matrix."""
+    """A matrix times a matrix.
+
+    >>> import minitorch_bn as torch
+    >>> torch.mm(torch.tensor([[1.0, 2.0]]), torch.tensor([[3.0], [4.0]]))
+    tensor([[11.]])
+    """
     require_tensors("mm", input=input, mat2=mat2)
     a, b = input, mat2
     if a._data.ndim != 2:
@@ -216,7 +231,14 @@ def _shapes_text(a: tuple[int, ...], b: tuple[int, ...]) -> str:
 
 
 def bmm(input: Any, mat2: Any) -> Any:
-    """Matrices times matrices: (B, n, k) and (B, k, m) give (B, n, m)."""
+    """Matrices times matrices: (B, n, k) and (B, k, m) give (B, n, m).
+
+    >>> import minitorch_bn as torch
+    >>> torch.bmm(torch.ones(2, 1, 3), torch.ones(2, 3, 2))
+    tensor([[[3., 3.]],
+    <BLANKLINE>
+            [[3., 3.]]])
+    """
     require_tensors("bmm", input=input, mat2=mat2)
     a, b = input, mat2
     if a._data.ndim != 3 or b._data.ndim != 3:
@@ -274,7 +296,13 @@ def matmul(input: Any, other: Any) -> Any:
 
 
 def outer(input: Any, vec2: Any) -> Any:
-    """All products of two vectors: out[i][j] = input[i] * vec2[j]."""
+    """All products of two vectors: out[i][j] = input[i] * vec2[j].
+
+    >>> import minitorch_bn as torch
+    >>> torch.outer(torch.tensor([1, 2]), torch.tensor([3, 4]))
+    tensor([[3, 4],
+            [6, 8]])
+    """
     for name, x in (("self", input), ("vec2", vec2)):
         if x._data.ndim != 1:
             raise RuntimeError(f"outer: Expected 1-D argument {name}, but got {x._data.ndim}-D")
@@ -283,7 +311,13 @@ def outer(input: Any, vec2: Any) -> Any:
 
 
 def addmm(input: Any, mat1: Any, mat2: Any, *, beta: float = 1, alpha: float = 1) -> Any:
-    """beta * input + alpha * mat1 @ mat2."""
+    """beta * input + alpha * mat1 @ mat2.
+
+    >>> import minitorch_bn as torch
+    >>> torch.addmm(torch.ones(2), torch.eye(2), torch.tensor([[1.0, 2.0], [3.0, 4.0]]))
+    tensor([[2., 3.],
+            [4., 5.]])
+    """
     require_tensors("addmm", input=input, mat1=mat1, mat2=mat2)
     for name, matrix in (("mat1", mat1), ("mat2", mat2)):
         if matrix._data.ndim != 2:
@@ -299,7 +333,13 @@ def addmm(input: Any, mat1: Any, mat2: Any, *, beta: float = 1, alpha: float = 1
 
 
 def baddbmm(input: Any, batch1: Any, batch2: Any, *, beta: float = 1, alpha: float = 1) -> Any:
-    """beta * input + alpha * batch1 @ batch2, for batches."""
+    """beta * input + alpha * batch1 @ batch2, for batches.
+
+    >>> import minitorch_bn as torch
+    >>> torch.baddbmm(torch.ones(2), torch.ones(1, 2, 3), torch.ones(1, 3, 2))
+    tensor([[[4., 4.],
+             [4., 4.]]])
+    """
     require_tensors("baddbmm", input=input, batch1=batch1, batch2=batch2)
     for name, batch in (("batch1", batch1), ("batch2", batch2)):
         if batch._data.ndim != 3:

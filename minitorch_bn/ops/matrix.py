@@ -248,7 +248,13 @@ def diag(input: Any, diagonal: int = 0) -> Any:
 
 
 def diagflat(input: Any, offset: int = 0) -> Any:
-    """The matrix with all elements on its diagonal."""
+    """The matrix with all elements on its diagonal.
+
+    >>> import minitorch_bn as torch
+    >>> torch.diagflat(torch.tensor([1, 2]))
+    tensor([[1, 0],
+            [0, 2]])
+    """
     require_tensor("diagflat", input)
     return diag_embed(input.reshape(-1), offset)
 
@@ -307,7 +313,12 @@ def linalg_cross(input: Any, other: Any, *, dim: int = -1) -> Any:
 
 
 def vdot(input: Any, other: Any) -> Any:
-    """The inner product of two vectors: ``dot``, since numbers are real here."""
+    """The inner product of two vectors: ``dot``, since numbers are real here.
+
+    >>> import minitorch_bn as torch
+    >>> torch.vdot(torch.tensor([1.0, 2.0]), torch.tensor([3.0, 4.0]))
+    tensor(11.)
+    """
     require_tensor("vdot", input)
     return input.dot(other)
 
@@ -323,7 +334,12 @@ def _factors(input: Any, beta: Any, alpha: Any) -> tuple:
 
 
 def addmv(input: Any, mat: Any, vec: Any, *, beta: float = 1, alpha: float = 1) -> Any:
-    """beta * input + alpha * mat @ vec."""
+    """beta * input + alpha * mat @ vec.
+
+    >>> import minitorch_bn as torch
+    >>> torch.addmv(torch.ones(2), torch.tensor([[1.0, 2.0], [3.0, 4.0]]), torch.tensor([1.0, 1.0]))
+    tensor([4., 8.])
+    """
     require_tensors("addmv", input=input, mat=mat, vec=vec)
     if mat._data.ndim != 2 or vec._data.ndim != 1 or input._data.ndim > 1:
         raise RuntimeError(
@@ -338,7 +354,13 @@ def addmv(input: Any, mat: Any, vec: Any, *, beta: float = 1, alpha: float = 1) 
 
 
 def addr(input: Any, vec1: Any, vec2: Any, *, beta: float = 1, alpha: float = 1) -> Any:
-    """beta * input + alpha * the outer product of vec1 and vec2."""
+    """beta * input + alpha * the outer product of vec1 and vec2.
+
+    >>> import minitorch_bn as torch
+    >>> torch.addr(torch.zeros(2, 2), torch.tensor([1.0, 2.0]), torch.tensor([3.0, 4.0]))
+    tensor([[3., 4.],
+            [6., 8.]])
+    """
     require_tensors("addr", input=input, vec1=vec1, vec2=vec2)
     for name, vec in (("vec1", vec1), ("vec2", vec2)):
         if vec._data.ndim != 1:
@@ -348,7 +370,13 @@ def addr(input: Any, vec1: Any, vec2: Any, *, beta: float = 1, alpha: float = 1)
 
 
 def addbmm(input: Any, batch1: Any, batch2: Any, *, beta: float = 1, alpha: float = 1) -> Any:
-    """beta * input + alpha * the sum of batch1[k] @ batch2[k]."""
+    """beta * input + alpha * the sum of batch1[k] @ batch2[k].
+
+    >>> import minitorch_bn as torch
+    >>> torch.addbmm(torch.zeros(2, 2), torch.ones(3, 2, 4), torch.ones(3, 4, 2))
+    tensor([[12., 12.],
+            [12., 12.]])
+    """
     require_tensors("addbmm", input=input, batch1=batch1, batch2=batch2)
     for name, batch in (("batch1", batch1), ("batch2", batch2)):
         if batch._data.ndim != 3:
@@ -423,13 +451,23 @@ def det(A: Any) -> Any:
 
 
 def slogdet(A: Any) -> Any:
-    """(sign, logabsdet): the sign of the determinant and the logarithm of its absolute value."""
+    """(sign, logabsdet): the sign of the determinant and the logarithm of its absolute value.
+
+    >>> import minitorch_bn as torch
+    >>> torch.slogdet(torch.tensor([[0.0, 1.0], [2.0, 0.0]])).logabsdet
+    tensor(0.6931)
+    """
     _square("slogdet", A)
     return return_types.linalg_slogdet(Slogdet.apply(A))
 
 
 def logdet(input: Any) -> Any:
-    """The logarithm of the determinant; NaN where it is negative."""
+    """The logarithm of the determinant; NaN where it is negative.
+
+    >>> import minitorch_bn as torch
+    >>> torch.logdet(torch.tensor([[2.0, 0.0], [0.0, 3.0]]))
+    tensor(1.7918)
+    """
     sign, logabsdet = slogdet(input)
     return logabsdet.where(sign >= 0, float("nan"))
 
@@ -483,7 +521,13 @@ def solve(A: Any, B: Any, *, left: bool = True) -> Any:
 
 
 def matrix_power(input: Any, n: int) -> Any:
-    """A square matrix times itself, n times; negative n: of the inverse."""
+    """A square matrix times itself, n times; negative n: of the inverse.
+
+    >>> import minitorch_bn as torch
+    >>> torch.matrix_power(torch.tensor([[1.0, 1.0], [0.0, 1.0]]), 3)
+    tensor([[1., 3.],
+            [0., 1.]])
+    """
     _square("matrix_power", input)
     if n == 0:
         return input.clone().copy_(wrap(np.eye(input._data.shape[-1], dtype=input._data.dtype)))

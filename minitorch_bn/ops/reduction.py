@@ -474,7 +474,12 @@ def sum(input: Any, dim: Any = None, keepdim: bool = False, *, dtype: dtypes.dty
 
 @numpy_names
 def mean(input: Any, dim: Any = None, keepdim: bool = False, *, dtype: dtypes.dtype | None = None) -> Any:
-    """The mean over ``dim`` (an int, a tuple, or everything); integers are refused, as in PyTorch."""
+    """The mean over ``dim`` (an int, a tuple, or everything); integers are refused, as in PyTorch.
+
+    >>> import minitorch_bn as torch
+    >>> torch.mean(torch.tensor([[1.0, 2.0], [3.0, 4.0]]), dim=0)
+    tensor([2., 3.])
+    """
     require_tensor("mean", input)
     a = input if dtype is None else input.to(dtype)
     if a._data.dtype.kind in "iub":
@@ -517,7 +522,14 @@ def var(
 def std(
     input: Any, dim: Any = None, unbiased: bool | None = None, keepdim: bool = False, *, correction: float | None = None
 ) -> Any:
-    """The standard deviation over ``dim``: the root of ``var``."""
+    """The standard deviation over ``dim``: the root of ``var``.
+
+    >>> import minitorch_bn as torch
+    >>> torch.std(torch.tensor([1.0, 2.0, 3.0]))
+    tensor(1.)
+    >>> torch.std(torch.tensor([1.0, 2.0, 3.0]), correction=0)
+    tensor(0.8165)
+    """
     dims, correction = _variance_arguments("std", input, dim, unbiased, correction)
     return Std.apply(input, dims, correction, keepdim)
 
@@ -526,7 +538,12 @@ def std(
 def var_mean(
     input: Any, dim: Any = None, unbiased: bool | None = None, keepdim: bool = False, *, correction: float | None = None
 ) -> tuple:
-    """(variance, mean) over ``dim``."""
+    """(variance, mean) over ``dim``.
+
+    >>> import minitorch_bn as torch
+    >>> torch.var_mean(torch.tensor([1.0, 2.0, 3.0]))
+    (tensor(1.), tensor(2.))
+    """
     dims, correction = _variance_arguments("var_mean", input, dim, unbiased, correction)
     return VarMean.apply(input, dims, correction, keepdim)
 
@@ -535,14 +552,24 @@ def var_mean(
 def std_mean(
     input: Any, dim: Any = None, unbiased: bool | None = None, keepdim: bool = False, *, correction: float | None = None
 ) -> tuple:
-    """(standard deviation, mean) over ``dim``."""
+    """(standard deviation, mean) over ``dim``.
+
+    >>> import minitorch_bn as torch
+    >>> torch.std_mean(torch.tensor([1.0, 2.0, 3.0]))
+    (tensor(1.), tensor(2.))
+    """
     dims, correction = _variance_arguments("std_mean", input, dim, unbiased, correction)
     return StdMean.apply(input, dims, correction, keepdim)
 
 
 @numpy_names
 def prod(input: Any, dim: int | None = None, keepdim: bool = False, *, dtype: dtypes.dtype | None = None) -> Any:
-    """The product over one dimension, or of everything; integers multiply in int64."""
+    """The product over one dimension, or of everything; integers multiply in int64.
+
+    >>> import minitorch_bn as torch
+    >>> torch.prod(torch.tensor([1, 2, 3, 4]))
+    tensor(24)
+    """
     a = _accumulation_input("prod", input, dtype)
     if dim is None:
         return Prod.apply(a, canonical_dims(None, a._data.ndim), keepdim)
@@ -553,14 +580,24 @@ def prod(input: Any, dim: int | None = None, keepdim: bool = False, *, dtype: dt
 
 @numpy_names
 def cumsum(input: Any, dim: int, *, dtype: dtypes.dtype | None = None) -> Any:
-    """Running sums along a dimension."""
+    """Running sums along a dimension.
+
+    >>> import minitorch_bn as torch
+    >>> torch.cumsum(torch.tensor([1, 2, 3]), dim=0)
+    tensor([1, 3, 6])
+    """
     a = _accumulation_input("cumsum", input, dtype)
     return CumSum.apply(a, canonical_dim(dim, a._data.ndim))
 
 
 @numpy_names
 def cumprod(input: Any, dim: int, *, dtype: dtypes.dtype | None = None) -> Any:
-    """Running products along a dimension."""
+    """Running products along a dimension.
+
+    >>> import minitorch_bn as torch
+    >>> torch.cumprod(torch.tensor([1, 2, 3]), dim=0)
+    tensor([1, 2, 6])
+    """
     a = _accumulation_input("cumprod", input, dtype)
     return CumProd.apply(a, canonical_dim(dim, a._data.ndim))
 
@@ -601,7 +638,14 @@ def max(input: Any, dim: Any = None, keepdim: bool = False) -> Any:
 
 @numpy_names
 def min(input: Any, dim: Any = None, keepdim: bool = False) -> Any:
-    """The smallest element; with ``dim`` (values, indices) along it; with a tensor, the smaller of both."""
+    """The smallest element; with ``dim`` (values, indices) along it; with a tensor, the smaller of both.
+
+    >>> import minitorch_bn as torch
+    >>> torch.min(torch.tensor([[3, 1], [2, 4]]), dim=1)
+    torch.return_types.min(
+    values=tensor([1, 2]),
+    indices=tensor([1, 0]))
+    """
     if dim is not None and not isinstance(input, Variable):
         raise invalid_arguments("min", input, dim, expected="(Tensor input, Tensor other)")
     require_tensor("min", input)
@@ -618,7 +662,12 @@ def min(input: Any, dim: Any = None, keepdim: bool = False) -> Any:
 
 @numpy_names
 def amax(input: Any, dim: Any = (), keepdim: bool = False) -> Any:
-    """The largest elements over ``dim``; equal ones share the gradient."""
+    """The largest elements over ``dim``; equal ones share the gradient.
+
+    >>> import minitorch_bn as torch
+    >>> torch.amax(torch.tensor([[1.0, 3.0], [2.0, 0.0]]), dim=1)
+    tensor([3., 2.])
+    """
     dims = canonical_dims(dim, input._data.ndim)
     _no_elements("amax", input._data, dims, dim)
     return Amax.apply(input, np.maximum, dims, keepdim)
@@ -626,7 +675,12 @@ def amax(input: Any, dim: Any = (), keepdim: bool = False) -> Any:
 
 @numpy_names
 def amin(input: Any, dim: Any = (), keepdim: bool = False) -> Any:
-    """The smallest elements over ``dim``; equal ones share the gradient."""
+    """The smallest elements over ``dim``; equal ones share the gradient.
+
+    >>> import minitorch_bn as torch
+    >>> torch.amin(torch.tensor([[1.0, 3.0], [2.0, 0.0]]), dim=(0, 1))
+    tensor(0.)
+    """
     dims = canonical_dims(dim, input._data.ndim)
     _no_elements("amin", input._data, dims, dim)
     return Amin.apply(input, np.minimum, dims, keepdim)
@@ -649,25 +703,45 @@ def _arg_extreme(name: str, find: Any, input: Any, dim: int | None, keepdim: boo
 
 @numpy_names
 def argmax(input: Any, dim: int | None = None, keepdim: bool = False) -> Any:
-    """The index of the largest element (the first of equals), of all or along ``dim``."""
+    """The index of the largest element (the first of equals), of all or along ``dim``.
+
+    >>> import minitorch_bn as torch
+    >>> torch.argmax(torch.tensor([[1, 3], [2, 0]]), dim=1)
+    tensor([1, 0])
+    """
     return _arg_extreme("argmax", _argmax, input, dim, keepdim)
 
 
 @numpy_names
 def argmin(input: Any, dim: int | None = None, keepdim: bool = False) -> Any:
-    """The index of the smallest element (the first of equals), of all or along ``dim``."""
+    """The index of the smallest element (the first of equals), of all or along ``dim``.
+
+    >>> import minitorch_bn as torch
+    >>> torch.argmin(torch.tensor([[1, 3], [2, 0]]), dim=1)
+    tensor([0, 1])
+    """
     return _arg_extreme("argmin", _argmin, input, dim, keepdim)
 
 
 @numpy_names
 def all(input: Any, dim: Any = None, keepdim: bool = False) -> Any:
-    """Whether all elements are true (not 0); as booleans, or uint8 for uint8."""
+    """Whether all elements are true (not 0); as booleans, or uint8 for uint8.
+
+    >>> import minitorch_bn as torch
+    >>> torch.all(torch.tensor([[True, False], [True, True]]), dim=1)
+    tensor([False,  True])
+    """
     return _logical_reduction("all", np.logical_and, input, dim, keepdim)
 
 
 @numpy_names
 def any(input: Any, dim: Any = None, keepdim: bool = False) -> Any:
-    """Whether any element is true (not 0); as booleans, or uint8 for uint8."""
+    """Whether any element is true (not 0); as booleans, or uint8 for uint8.
+
+    >>> import minitorch_bn as torch
+    >>> torch.any(torch.tensor([[True, False], [False, False]]), dim=1)
+    tensor([ True, False])
+    """
     return _logical_reduction("any", np.logical_or, input, dim, keepdim)
 
 
@@ -680,13 +754,23 @@ def _logical_reduction(name: str, ufunc: Any, input: Any, dim: Any, keepdim: boo
 
 @numpy_names
 def count_nonzero(input: Any, dim: Any = None) -> Any:
-    """How many elements are not 0."""
+    """How many elements are not 0.
+
+    >>> import minitorch_bn as torch
+    >>> torch.count_nonzero(torch.tensor([[0, 1], [2, 3]]), dim=0)
+    tensor([1, 2])
+    """
     return wrap(np.asarray(np.count_nonzero(input._data, axis=canonical_dims(dim, input._data.ndim))))
 
 
 @numpy_names
 def logsumexp(input: Any, dim: Any, keepdim: bool = False) -> Any:
-    """log(sum(exp(input))) over ``dim``, without overflow."""
+    """log(sum(exp(input))) over ``dim``, without overflow.
+
+    >>> import minitorch_bn as torch
+    >>> torch.logsumexp(torch.tensor([1000.0, 1000.0]), dim=0)
+    tensor(1000.6932)
+    """
     return LogSumExp.apply(floating(input, "logsumexp"), canonical_dims(dim, input._data.ndim), keepdim)
 
 
@@ -718,7 +802,12 @@ def softmax(input: Any, dim: int, dtype: dtypes.dtype | None = None) -> Any:
 
 @numpy_names
 def log_softmax(input: Any, dim: int, dtype: dtypes.dtype | None = None) -> Any:
-    """log(softmax(input)), computed without the detour."""
+    """log(softmax(input)), computed without the detour.
+
+    >>> import minitorch_bn as torch
+    >>> torch.log_softmax(torch.tensor([0.0, 0.0]), dim=0)
+    tensor([-0.6931, -0.6931])
+    """
     return LogSoftmax.apply(*_softmax_arguments("log_softmax", input, dim, dtype))
 
 
@@ -733,7 +822,12 @@ def _softmax_arguments(name: str, input: Any, dim: Any, dtype: dtypes.dtype | No
 
 
 def norm(input: Any, p: Any = "fro", dim: Any = None, keepdim: bool = False, dtype: dtypes.dtype | None = None) -> Any:
-    """(sum |input|^p)^(1/p) over ``dim``; "fro" and None mean 2."""
+    """(sum |input|^p)^(1/p) over ``dim``; "fro" and None mean 2.
+
+    >>> import minitorch_bn as torch
+    >>> torch.norm(torch.tensor([3.0, 4.0]))
+    tensor(5.)
+    """
     require_tensor("norm", input)
     if input.dtype.category < 2:
         raise RuntimeError(

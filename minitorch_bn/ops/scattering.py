@@ -327,7 +327,12 @@ def _check_bounds(i: np.ndarray, low: int, size: int, dim: int, error: type[Exce
 
 
 def index_copy(input: Any, dim: int, index: Any, source: Any) -> Any:
-    """A copy with ``source`` written over the slices along ``dim`` that a 1-d index names."""
+    """A copy with ``source`` written over the slices along ``dim`` that a 1-d index names.
+
+    >>> import minitorch_bn as torch
+    >>> torch.index_copy(torch.zeros(3), 0, torch.tensor([2, 0]), torch.tensor([1.0, 2.0]))
+    tensor([2., 0., 1.])
+    """
     return IndexCopy.apply(input, *index_copy_arguments(input, dim, index, source))
 
 
@@ -366,7 +371,12 @@ def index_copy_arguments(input: Any, dim: int, index: Any, source: Any) -> tuple
 
 
 def index_fill(input: Any, dim: int, index: Any, value: Any) -> Any:
-    """A copy with ``value`` (a number or zero-dim tensor) in the slices along ``dim`` that a 1-d index names."""
+    """A copy with ``value`` (a number or zero-dim tensor) in the slices along ``dim`` that a 1-d index names.
+
+    >>> import minitorch_bn as torch
+    >>> torch.index_fill(torch.zeros(3), 0, torch.tensor([2, 0]), 5)
+    tensor([5., 0., 5.])
+    """
     operator, *arguments = index_fill_arguments(input, dim, index, value)
     return operator.apply(input, *arguments)
 
@@ -415,7 +425,13 @@ def _check_flat(i: np.ndarray, n: int) -> None:
 
 
 def put(input: Any, index: Any, source: Any, accumulate: bool = False) -> Any:
-    """A copy with ``source`` written (or added) in places of the flattened tensor."""
+    """A copy with ``source`` written (or added) in places of the flattened tensor.
+
+    >>> import minitorch_bn as torch
+    >>> torch.put(torch.zeros(2, 2), torch.tensor([0, 3]), torch.tensor([1.0, 2.0]))
+    tensor([[1., 0.],
+            [0., 2.]])
+    """
     return Put.apply(input, *put_arguments(input, index, source, accumulate))
 
 
@@ -471,7 +487,12 @@ def take_along_dim(input: Any, indices: Any, dim: int | None = None) -> Any:
 
 
 def masked_scatter(input: Any, mask: Any, source: Any) -> Any:
-    """A copy with the elements of ``source``, one after the other, where the mask is set."""
+    """A copy with the elements of ``source``, one after the other, where the mask is set.
+
+    >>> import minitorch_bn as torch
+    >>> torch.masked_scatter(torch.zeros(3), torch.tensor([True, False, True]), torch.tensor([5.0, 6.0]))
+    tensor([5., 0., 6.])
+    """
     shape = broadcast_shapes(input._data.shape, mask._data.shape)
     a = input if input._data.shape == shape else input.expand(shape)
     return MaskedScatter.apply(a, *masked_scatter_arguments(a, mask, source))
@@ -581,7 +602,13 @@ def unfold(input: Any, dimension: int, size: int, step: int) -> Any:
 
 
 def argwhere(input: Any) -> Any:
-    """The positions of elements that are not 0, one row each."""
+    """The positions of elements that are not 0, one row each.
+
+    >>> import minitorch_bn as torch
+    >>> torch.argwhere(torch.tensor([[1, 0], [0, 2]]))
+    tensor([[0, 0],
+            [1, 1]])
+    """
     require_tensor("argwhere", input)
     return input.nonzero()
 
@@ -602,18 +629,35 @@ def _overwritten(input: Any, src: Any, part: Any) -> Any:
 def slice_scatter(
     input: Any, src: Any, dim: int = 0, start: int | None = None, end: int | None = None, step: int = 1
 ) -> Any:
-    """A copy with ``src`` in the place of the slice start:end:step along ``dim``."""
+    """A copy with ``src`` in the place of the slice start:end:step along ``dim``.
+
+    >>> import minitorch_bn as torch
+    >>> torch.slice_scatter(torch.zeros(4), torch.tensor([1.0, 2.0]), 0, 1, 3)
+    tensor([0., 1., 2., 0.])
+    """
     d = canonical_dim(dim, input._data.ndim)
     return _overwritten(input, src, lambda out: out[(slice(None),) * d + (slice(start, end, step),)])
 
 
 def select_scatter(input: Any, src: Any, dim: int, index: int) -> Any:
-    """A copy with ``src`` in the place of the slice at ``index`` along ``dim``."""
+    """A copy with ``src`` in the place of the slice at ``index`` along ``dim``.
+
+    >>> import minitorch_bn as torch
+    >>> torch.select_scatter(torch.zeros(2, 2), torch.tensor([1.0, 2.0]), 0, 1)
+    tensor([[0., 0.],
+            [1., 2.]])
+    """
     return _overwritten(input, src, lambda out: out.select(dim, index))
 
 
 def diagonal_scatter(input: Any, src: Any, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Any:
-    """A copy with ``src`` on the diagonal of two dimensions."""
+    """A copy with ``src`` on the diagonal of two dimensions.
+
+    >>> import minitorch_bn as torch
+    >>> torch.diagonal_scatter(torch.zeros(2, 2), torch.tensor([1.0, 2.0]))
+    tensor([[1., 0.],
+            [0., 2.]])
+    """
     return _overwritten(input, src, lambda out: out.diagonal(offset, dim1, dim2))
 
 

@@ -362,7 +362,12 @@ def reshape_as(input: Any, other: Any) -> Any:
 
 
 def flatten(input: Any, start_dim: int = 0, end_dim: int = -1) -> Any:
-    """Dimensions ``start_dim`` to ``end_dim`` as one."""
+    """Dimensions ``start_dim`` to ``end_dim`` as one.
+
+    >>> import minitorch_bn as torch
+    >>> torch.flatten(torch.zeros(2, 3, 4), 1).shape
+    torch.Size([2, 12])
+    """
     shape = input._data.shape
     start, end = canonical_dim(start_dim, len(shape)), canonical_dim(end_dim, len(shape))
     if start > end:
@@ -376,7 +381,12 @@ def flatten(input: Any, start_dim: int = 0, end_dim: int = -1) -> Any:
 
 
 def unflatten(input: Any, dim: int, sizes: Any) -> Any:
-    """One dimension as several."""
+    """One dimension as several.
+
+    >>> import minitorch_bn as torch
+    >>> torch.unflatten(torch.zeros(2, 6), 1, (2, 3)).shape
+    torch.Size([2, 2, 3])
+    """
     shape = input._data.shape
     d = canonical_dim(dim, len(shape))
     sizes = tuple(sizes)
@@ -393,12 +403,22 @@ def unflatten(input: Any, dim: int, sizes: Any) -> Any:
 
 
 def ravel(input: Any) -> Any:
-    """All elements in one dimension."""
+    """All elements in one dimension.
+
+    >>> import minitorch_bn as torch
+    >>> torch.ravel(torch.tensor([[1, 2], [3, 4]]))
+    tensor([1, 2, 3, 4])
+    """
     return reshape(contiguous(input), -1)
 
 
 def permute(input: Any, *order: Any, dims: Any = None) -> Any:
-    """Dimensions in the given order."""
+    """Dimensions in the given order.
+
+    >>> import minitorch_bn as torch
+    >>> torch.permute(torch.zeros(2, 3, 4), (2, 0, 1)).shape
+    torch.Size([4, 2, 3])
+    """
     order = size_argument(order if dims is None else (dims,), "permute", "dims")
     ndim = input._data.ndim
     if len(order) != ndim:
@@ -420,13 +440,24 @@ def _swapped(ndim: int, dim0: int, dim1: int) -> tuple[int, ...]:
 
 
 def transpose(input: Any, dim0: int, dim1: int) -> Any:
-    """Two dimensions swapped; a view."""
+    """Two dimensions swapped; a view.
+
+    >>> import minitorch_bn as torch
+    >>> torch.transpose(torch.zeros(2, 3, 4), 0, 2).shape
+    torch.Size([4, 3, 2])
+    """
     ndim = input._data.ndim
     return Transpose.apply(input, _swapped(ndim, canonical_dim(dim0, ndim), canonical_dim(dim1, ndim)))
 
 
 def t(input: Any) -> Any:
-    """A matrix transposed; tensors of fewer dimensions unchanged."""
+    """A matrix transposed; tensors of fewer dimensions unchanged.
+
+    >>> import minitorch_bn as torch
+    >>> torch.t(torch.tensor([[1, 2], [3, 4]]))
+    tensor([[1, 3],
+            [2, 4]])
+    """
     ndim = input._data.ndim
     if ndim > 2:
         raise RuntimeError(f"t() expects a tensor with <= 2 dimensions, but self is {ndim}D")
@@ -447,7 +478,12 @@ def matrix_transpose(input: Any) -> Any:
 
 
 def movedim(input: Any, source: Any, destination: Any) -> Any:
-    """Dimensions moved to new places, the others keeping their order."""
+    """Dimensions moved to new places, the others keeping their order.
+
+    >>> import minitorch_bn as torch
+    >>> torch.movedim(torch.zeros(2, 3, 4), 1, -1).shape
+    torch.Size([2, 4, 3])
+    """
     ndim = input._data.ndim
     if isinstance(source, int) != isinstance(destination, int):
         expected = "(int source, int destination)\n * (tuple of ints source, tuple of ints destination)"
@@ -504,12 +540,24 @@ def expand_as(input: Any, other: Any) -> Any:
 
 
 def broadcast_to(input: Any, size: Any) -> Any:
-    """Expanded to ``size``."""
+    """Expanded to ``size``.
+
+    >>> import minitorch_bn as torch
+    >>> torch.broadcast_to(torch.tensor([1, 2]), (2, 2))
+    tensor([[1, 2],
+            [1, 2]])
+    """
     return expand(input, size)
 
 
 def broadcast_tensors(*tensors: Any) -> tuple:
-    """All tensors expanded to their common shape."""
+    """All tensors expanded to their common shape.
+
+    >>> import minitorch_bn as torch
+    >>> a, b = torch.broadcast_tensors(torch.tensor([1, 2]), torch.tensor([[1], [2]]))
+    >>> a.shape, b.shape
+    (torch.Size([2, 2]), torch.Size([2, 2]))
+    """
     shape = broadcast_shapes(*(x._data.shape for x in tensors))
     return tuple(expand(x, shape) for x in tensors)
 
@@ -531,7 +579,12 @@ def sum_to_size(input: Any, *size: Any) -> Any:
 
 @numpy_names
 def squeeze(input: Any, dim: Any = None) -> Any:
-    """Dimensions of size 1 dropped: all, or those of ``dim`` that have size 1."""
+    """Dimensions of size 1 dropped: all, or those of ``dim`` that have size 1.
+
+    >>> import minitorch_bn as torch
+    >>> torch.squeeze(torch.zeros(1, 3, 1)).shape
+    torch.Size([3])
+    """
     require_tensor("squeeze", input)
     shape = input._data.shape
     if dim is None:
@@ -544,13 +597,24 @@ def squeeze(input: Any, dim: Any = None) -> Any:
 
 @numpy_names
 def unsqueeze(input: Any, dim: int) -> Any:
-    """A dimension of size 1 put in before ``dim``."""
+    """A dimension of size 1 put in before ``dim``.
+
+    >>> import minitorch_bn as torch
+    >>> torch.unsqueeze(torch.tensor([1, 2]), 1)
+    tensor([[1],
+            [2]])
+    """
     require_tensor("unsqueeze", input)
     return Unsqueeze.apply(input, canonical_dim(dim, input._data.ndim + 1))
 
 
 def diagonal(input: Any, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Any:
-    """The diagonal of two dimensions, as the last dimension; a view."""
+    """The diagonal of two dimensions, as the last dimension; a view.
+
+    >>> import minitorch_bn as torch
+    >>> torch.diagonal(torch.tensor([[1, 2], [3, 4]]))
+    tensor([1, 4])
+    """
     ndim = input._data.ndim
     d1, d2 = canonical_dim(dim1, ndim), canonical_dim(dim2, ndim)
     if d1 == d2:
@@ -559,7 +623,12 @@ def diagonal(input: Any, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Any:
 
 
 def split(tensor: Any, split_size_or_sections: Any, dim: int = 0) -> tuple:
-    """Views of ``split_size`` elements each along ``dim`` (the last may be smaller), or of the sizes listed."""
+    """Views of ``split_size`` elements each along ``dim`` (the last may be smaller), or of the sizes listed.
+
+    >>> import minitorch_bn as torch
+    >>> torch.split(torch.arange(5), 2)
+    (tensor([0, 1]), tensor([2, 3]), tensor([4]))
+    """
     shape = tensor._data.shape
     if not shape:
         raise RuntimeError("split expects at least a 1-dimensional tensor")
@@ -590,7 +659,12 @@ def split(tensor: Any, split_size_or_sections: Any, dim: int = 0) -> tuple:
 
 
 def chunk(input: Any, chunks: int, dim: int = 0) -> tuple:
-    """Cut into at most ``chunks`` views of equal size along ``dim`` (the last may be smaller)."""
+    """Cut into at most ``chunks`` views of equal size along ``dim`` (the last may be smaller).
+
+    >>> import minitorch_bn as torch
+    >>> torch.chunk(torch.arange(5), 2)
+    (tensor([0, 1, 2]), tensor([3, 4]))
+    """
     if not isinstance(chunks, (int, np.integer)):
         raise TypeError(f"chunk(): argument 'chunks' (position 2) must be int, not {type_name(chunks)}")
     if chunks <= 0:
@@ -604,7 +678,12 @@ def chunk(input: Any, chunks: int, dim: int = 0) -> tuple:
 
 @numpy_names
 def unbind(input: Any, dim: int = 0) -> tuple:
-    """The slices along ``dim``, as views without that dimension."""
+    """The slices along ``dim``, as views without that dimension.
+
+    >>> import minitorch_bn as torch
+    >>> torch.unbind(torch.tensor([[1, 2], [3, 4]]))
+    (tensor([1, 2]), tensor([3, 4]))
+    """
     if not input._data.ndim:
         raise IndexError("Dimension specified as 0 but tensor has no dimensions")
     return Unbind.apply(input, canonical_dim(dim, input._data.ndim))
@@ -655,7 +734,13 @@ def cat(tensors: Any, dim: int = 0) -> Any:
 
 @numpy_names
 def stack(tensors: Any, dim: int = 0) -> Any:
-    """Tensors of one shape joined along a new dimension."""
+    """Tensors of one shape joined along a new dimension.
+
+    >>> import minitorch_bn as torch
+    >>> torch.stack((torch.tensor([1, 2]), torch.tensor([3, 4])))
+    tensor([[1, 2],
+            [3, 4]])
+    """
     parts = _sequence("stack", tensors)
     if not parts:
         raise RuntimeError("stack expects a non-empty TensorList")
@@ -670,13 +755,24 @@ def stack(tensors: Any, dim: int = 0) -> Any:
 
 
 def flip(input: Any, *order: Any, dims: Any = None) -> Any:
-    """The order reversed along ``dims``; a copy."""
+    """The order reversed along ``dims``; a copy.
+
+    >>> import minitorch_bn as torch
+    >>> torch.flip(torch.tensor([[1, 2], [3, 4]]), dims=(1,))
+    tensor([[2, 1],
+            [4, 3]])
+    """
     order = size_argument(order if dims is None else (dims,), "flip", "dims")
     return Flip.apply(input, canonical_dims(order, input._data.ndim) if order else ())
 
 
 def roll(input: Any, shifts: Any, dims: Any = None) -> Any:
-    """Shifted along ``dims`` (without them: as if flattened), elements coming in again at the other end."""
+    """Shifted along ``dims`` (without them: as if flattened), elements coming in again at the other end.
+
+    >>> import minitorch_bn as torch
+    >>> torch.roll(torch.tensor([1, 2, 3, 4]), 1)
+    tensor([4, 1, 2, 3])
+    """
     require_tensor("roll", input)
     amounts = tuple(shifts) if isinstance(shifts, (tuple, list)) else (shifts,)
     for amount in amounts:
@@ -706,7 +802,12 @@ def repeat(input: Any, *repeats: Any) -> Any:
 
 
 def tile(input: Any, *repeats: Any, dims: Any = None) -> Any:
-    """Like ``repeat``, with missing leading repetitions taken as 1."""
+    """Like ``repeat``, with missing leading repetitions taken as 1.
+
+    >>> import minitorch_bn as torch
+    >>> torch.tile(torch.tensor([1, 2]), (2,))
+    tensor([1, 2, 1, 2])
+    """
     times = size_argument(repeats if dims is None else (dims,), "tile", "dims")
     return repeat(input, (1,) * (input._data.ndim - len(times)) + times)
 
@@ -723,7 +824,14 @@ def contiguous(input: Any, *, memory_format: Any = contiguous_format) -> Any:
 
 
 def meshgrid(*tensors: Any, indexing: str = "ij") -> tuple:
-    """Coordinate grids of 1-d tensors, as views."""
+    """Coordinate grids of 1-d tensors, as views.
+
+    >>> import minitorch_bn as torch
+    >>> x, y = torch.meshgrid(torch.tensor([1, 2]), torch.tensor([3, 4, 5]), indexing="ij")
+    >>> x
+    tensor([[1, 1, 1],
+            [2, 2, 2]])
+    """
     parts = tensors[0] if len(tensors) == 1 and isinstance(tensors[0], (tuple, list)) else tensors
     if indexing not in ("ij", "xy"):
         raise RuntimeError(f'torch.meshgrid: indexing must be one of "xy" or "ij", but received: {indexing}')
@@ -734,7 +842,12 @@ def meshgrid(*tensors: Any, indexing: str = "ij") -> tuple:
 
 
 def hstack(tensors: Any) -> Any:
-    """Joined side by side: along dimension 1 (0 for 1-d tensors)."""
+    """Joined side by side: along dimension 1 (0 for 1-d tensors).
+
+    >>> import minitorch_bn as torch
+    >>> torch.hstack((torch.tensor([1, 2]), torch.tensor([3])))
+    tensor([1, 2, 3])
+    """
     if not tensors:
         raise RuntimeError("hstack expects a non-empty TensorList")
     parts = [x.reshape(1) if not x._data.ndim else x for x in tensors]
@@ -742,14 +855,26 @@ def hstack(tensors: Any) -> Any:
 
 
 def vstack(tensors: Any) -> Any:
-    """Joined one below the other, 1-d tensors as rows."""
+    """Joined one below the other, 1-d tensors as rows.
+
+    >>> import minitorch_bn as torch
+    >>> torch.vstack((torch.tensor([1, 2]), torch.tensor([3, 4])))
+    tensor([[1, 2],
+            [3, 4]])
+    """
     if not tensors:
         raise RuntimeError("vstack expects a non-empty TensorList")
     return cat([x.reshape(1, -1) if x._data.ndim < 2 else x for x in tensors], 0)
 
 
 def column_stack(tensors: Any) -> Any:
-    """Joined side by side, 1-d tensors as columns."""
+    """Joined side by side, 1-d tensors as columns.
+
+    >>> import minitorch_bn as torch
+    >>> torch.column_stack((torch.tensor([1, 2]), torch.tensor([3, 4])))
+    tensor([[1, 3],
+            [2, 4]])
+    """
     return cat([x.reshape(-1, 1) if x._data.ndim < 2 else x for x in tensors], 1)
 
 
@@ -760,18 +885,35 @@ def atleast_1d(input: Any) -> Any:
 
 
 def numel(input: Any) -> int:
-    """The number of elements."""
+    """The number of elements.
+
+    >>> import minitorch_bn as torch
+    >>> torch.numel(torch.zeros(2, 3))
+    6
+    """
     return input._data.size
 
 
 def tril(input: Any, diagonal: int = 0) -> Any:
-    """The lower triangle of the last two dimensions, 0 elsewhere."""
+    """The lower triangle of the last two dimensions, 0 elsewhere.
+
+    >>> import minitorch_bn as torch
+    >>> torch.tril(torch.ones(2, 2))
+    tensor([[1., 0.],
+            [1., 1.]])
+    """
     _require_matrix("tril", input)
     return Tril.apply(input, diagonal)
 
 
 def triu(input: Any, diagonal: int = 0) -> Any:
-    """The upper triangle of the last two dimensions, 0 elsewhere."""
+    """The upper triangle of the last two dimensions, 0 elsewhere.
+
+    >>> import minitorch_bn as torch
+    >>> torch.triu(torch.ones(2, 2))
+    tensor([[1., 1.],
+            [0., 1.]])
+    """
     _require_matrix("triu", input)
     return Triu.apply(input, diagonal)
 

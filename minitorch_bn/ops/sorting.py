@@ -247,7 +247,13 @@ def argsort(input: Any, dim: int = -1, descending: bool = False, *, stable: bool
 
 
 def msort(input: Any) -> Any:
-    """The values in ascending order along the first dimension."""
+    """The values in ascending order along the first dimension.
+
+    >>> import minitorch_bn as torch
+    >>> torch.msort(torch.tensor([[3, 1], [2, 4]]))
+    tensor([[2, 1],
+            [3, 4]])
+    """
     return sort(input, 0)[0]
 
 
@@ -281,7 +287,12 @@ def _check_no_bool(kernel: str, input: Any) -> None:
 
 @numpy_names
 def kthvalue(input: Any, k: int, dim: int = -1, keepdim: bool = False) -> Any:
-    """(values, indices) of the ``k``-th smallest along ``dim``, counted from 1."""
+    """(values, indices) of the ``k``-th smallest along ``dim``, counted from 1.
+
+    >>> import minitorch_bn as torch
+    >>> torch.kthvalue(torch.tensor([3.0, 1.0, 2.0]), 2).values
+    tensor(2.)
+    """
     require_tensor("kthvalue", input)
     d = canonical_dim(dim, input._data.ndim)
     _check_not_empty("kthvalue", input, d)
@@ -309,7 +320,12 @@ def median(input: Any, dim: int | None = None, keepdim: bool = False) -> Any:
 
 @numpy_names
 def nanmedian(input: Any, dim: int | None = None, keepdim: bool = False) -> Any:
-    """The middle element of those that are not NaN; with ``dim`` (values, indices) along it."""
+    """The middle element of those that are not NaN; with ``dim`` (values, indices) along it.
+
+    >>> import minitorch_bn as torch
+    >>> torch.nanmedian(torch.tensor([1.0, torch.nan, 3.0]))
+    tensor(1.)
+    """
     require_tensor("nanmedian", input)
     if dim is None:
         _check_no_bool("median_cpu", input)
@@ -326,7 +342,12 @@ def _median_along(operator: type[Sort], input: Any, dim: int, keepdim: bool, ski
 
 @numpy_names
 def mode(input: Any, dim: int = -1, keepdim: bool = False) -> Any:
-    """(values, indices) of the most frequent value along ``dim`` (the smallest of several): where it stands last."""
+    """(values, indices) of the most frequent value along ``dim`` (the smallest of several): where it stands last.
+
+    >>> import minitorch_bn as torch
+    >>> torch.mode(torch.tensor([1, 2, 2, 3])).values
+    tensor(2)
+    """
     require_tensor("mode", input)
     d = canonical_dim(dim, input._data.ndim)
     _check_not_empty("mode", input, d)
@@ -347,7 +368,12 @@ def cummax(input: Any, dim: int) -> Any:
 
 @numpy_names
 def cummin(input: Any, dim: int) -> Any:
-    """(values, indices) of the smallest element so far along ``dim``, the last of equals."""
+    """(values, indices) of the smallest element so far along ``dim``, the last of equals.
+
+    >>> import minitorch_bn as torch
+    >>> torch.cummin(torch.tensor([3, 1, 2]), dim=0).values
+    tensor([3, 1, 1])
+    """
     require_tensor("cummin", input)
     return return_types.cummin(Cummin.apply(input, _so_far_smallest, canonical_dim(dim, input._data.ndim), True))
 

@@ -13,6 +13,7 @@ from minitorch_bn.autograd.variable import Variable, wrap
 from minitorch_bn.kernels import gamma
 from minitorch_bn.ops._common import (
     constant,
+    example,
     float_operands,
     floating,
     floating_function,
@@ -253,24 +254,34 @@ class ClampMaxTensor(ClampMax, name="ClampMaxBackward1"):
 # -- functions and methods ---------------------------------------------------------------------------------------
 
 
-erfc = floating_function(Erfc, "1 - erf(input), accurate where that is small")
-erfinv = floating_function(Erfinv, "The inverse of the error function")
-lgamma = floating_function(Lgamma, "The logarithm of the gamma function's absolute value")
-digamma = floating_function(Digamma, "The derivative of lgamma")
-sinc = floating_function(Sinc, "sin(pi input) / (pi input)")
-deg2rad = floating_function(Deg2Rad, "Degrees in radians")
-rad2deg = floating_function(Rad2Deg, "Radians in degrees")
+erfc = floating_function(Erfc, "1 - erf(input), accurate where that is small", "[0.0, 1.0] -> [1.0000, 0.1573]")
+erfinv = floating_function(Erfinv, "The inverse of the error function", "[0.0, 0.5] -> [0.0000, 0.4769]")
+lgamma = floating_function(Lgamma, "log |gamma(input)|", "[1.0, 5.0] -> [0.0000, 3.1781]")
+digamma = floating_function(Digamma, "The derivative of lgamma", "[1.0, 0.5] -> [-0.5772, -1.9635]")
+sinc = floating_function(Sinc, "sin(pi input) / (pi input)", "[0.0, 0.5] -> [1.0000, 0.6366]")
+deg2rad = floating_function(Deg2Rad, "Degrees in radians", "[180.0, 90.0] -> [3.1416, 1.5708]")
+rad2deg = floating_function(Rad2Deg, "Radians in degrees", "[0.0, 1.0] -> [ 0.0000, 57.2958]")
 
 
 def polygamma(n: int, input: Any) -> Any:
-    """The n-th derivative of digamma."""
+    """The n-th derivative of digamma.
+
+    >>> import minitorch_bn as torch
+    >>> torch.polygamma(1, torch.tensor([1.0]))
+    tensor([1.6449])
+    """
     if n < 0:
         raise RuntimeError("polygamma(n, x) does not support negative n.")
     return Polygamma.apply(floating(input, "polygamma"), n)
 
 
 def sgn(input: Any) -> Any:
-    """-1, 0 or 1, element by element: ``sign``, since numbers are real here."""
+    """-1, 0 or 1, element by element: ``sign``, since numbers are real here.
+
+    >>> import minitorch_bn as torch
+    >>> torch.sgn(torch.tensor([-2.0, 0.0, 3.0]))
+    tensor([-1.,  0.,  1.])
+    """
     require_tensor("sgn", input)
     return Sgn.apply(input)
 
@@ -291,7 +302,12 @@ def copysign(input: Any, other: Any) -> Any:
 
 
 def heaviside(input: Any, values: Any) -> Any:
-    """0 where input is negative (or NaN), 1 where positive, ``values`` where 0."""
+    """0 where input is negative (or NaN), 1 where positive, ``values`` where 0.
+
+    >>> import minitorch_bn as torch
+    >>> torch.heaviside(torch.tensor([-1.0, 0.0, 1.0]), torch.tensor(0.5))
+    tensor([0.0000, 0.5000, 1.0000])
+    """
     require_tensors("heaviside", input=input, values=values)
     if input._data.dtype != values._data.dtype:
         raise RuntimeError("heaviside is not yet implemented for tensors with different dtypes.")
@@ -299,13 +315,23 @@ def heaviside(input: Any, values: Any) -> Any:
 
 
 def logaddexp2(input: Any, other: Any) -> Any:
-    """log2(2**input + 2**other) without overflow."""
+    """log2(2**input + 2**other) without overflow.
+
+    >>> import minitorch_bn as torch
+    >>> torch.logaddexp2(torch.tensor([3.0]), torch.tensor([3.0]))
+    tensor([4.])
+    """
     require_tensors("logaddexp2", input=input, other=other)
     return LogAddExp2.apply(*_only("logaddexp2_cpu", 2, *operands(input, other)))
 
 
 def nextafter(input: Any, other: Any) -> Any:
-    """The next floating-point number after input on the way to other."""
+    """The next floating-point number after input on the way to other.
+
+    >>> import minitorch_bn as torch
+    >>> torch.nextafter(torch.tensor([1.0]), torch.tensor([2.0])) > 1
+    tensor([True])
+    """
     require_tensors("nextafter", input=input, other=other)
     return Nextafter.apply(*_only("nextafter_cpu", 2, *operands(input, other)))
 
@@ -329,7 +355,12 @@ def ldexp(input: Any, other: Any) -> Any:
 
 
 def frexp(input: Any) -> Any:
-    """(mantissa, exponent) with input = mantissa * 2**exponent."""
+    """(mantissa, exponent) with input = mantissa * 2**exponent.
+
+    >>> import minitorch_bn as torch
+    >>> torch.frexp(torch.tensor([6.0])).exponent
+    tensor([3], dtype=torch.int32)
+    """
     require_tensor("frexp", input)
     if input.dtype.category < 2:
         raise RuntimeError("torch.frexp() only supports floating-point dtypes")
@@ -337,7 +368,12 @@ def frexp(input: Any) -> Any:
 
 
 def float_power(input: Any, exponent: Any) -> Any:
-    """input to the power of exponent, in float64."""
+    """input to the power of exponent, in float64.
+
+    >>> import minitorch_bn as torch
+    >>> torch.float_power(torch.tensor([1, 2]), 3)
+    tensor([1., 8.], dtype=torch.float64)
+    """
     refuse_numbers("float_power", input, exponent)
     return _double(input) ** _double(exponent)
 
@@ -347,13 +383,23 @@ def _double(value: Any) -> Any:
 
 
 def clamp_min(input: Any, min: Any) -> Any:
-    """max(input, min), for a number or a tensor; a NaN stays."""
+    """max(input, min), for a number or a tensor; a NaN stays.
+
+    >>> import minitorch_bn as torch
+    >>> torch.clamp_min(torch.tensor([1, 5]), 3)
+    tensor([3, 5])
+    """
     operator, a, low = clamp_min_arguments(input, min)
     return operator.apply(a, low)
 
 
 def clamp_max(input: Any, max: Any) -> Any:
-    """min(input, max), for a number or a tensor; a NaN stays."""
+    """min(input, max), for a number or a tensor; a NaN stays.
+
+    >>> import minitorch_bn as torch
+    >>> torch.clamp_max(torch.tensor([1, 5]), 3)
+    tensor([1, 3])
+    """
     operator, a, high = clamp_max_arguments(input, max)
     return operator.apply(a, high)
 
@@ -378,7 +424,7 @@ def _limited(name: str, scalar: type[Operator], tensor: type[Operator], input: A
 # -- without a derivative ------------------------------------------------------------------------------------------
 
 
-def _whole_numbers(ufunc: Any, formula: str) -> Any:
+def _whole_numbers(ufunc: Any, formula: str, case: str) -> Any:
     name = ufunc.__name__
 
     def function(input: Any, other: Any) -> Any:
@@ -387,16 +433,16 @@ def _whole_numbers(ufunc: Any, formula: str) -> Any:
         broadcast_shapes(a._data.shape, b._data.shape)
         return wrap(ufunc(a._data, b._data))
 
-    function.__doc__ = f"{formula} of whole numbers, element by element."
+    function.__doc__ = f"{formula} of whole numbers, element by element.{example(name, case)}"
     function.__name__ = function.__qualname__ = name
     return function
 
 
-gcd = _whole_numbers(np.gcd, "The greatest common divisor")
-lcm = _whole_numbers(np.lcm, "The least common multiple")
+gcd = _whole_numbers(np.gcd, "The greatest common divisor", "[12, 18], [8, 12] -> [4, 6]")
+lcm = _whole_numbers(np.lcm, "The least common multiple", "[4, 6], [6, 8] -> [12, 24]")
 
 
-def _shift(ufunc: Any, kernel: str, direction: str) -> Any:
+def _shift(ufunc: Any, kernel: str, direction: str, case: str) -> Any:
     def function(input: Any, other: Any) -> Any:
         refuse_numbers(f"bitwise_{direction}_shift", input, other)
         a, b = operands(input, other)
@@ -411,56 +457,97 @@ def _shift(ufunc: Any, kernel: str, direction: str) -> Any:
         rest = ufunc(a, a.dtype.type(bits - 1)) if kernel == "rshift_cpu" and a.dtype.kind == "i" else a.dtype.type(0)
         return wrap(np.where(beyond, rest, out))
 
-    function.__doc__ = f"input with its bits shifted to the {direction} by ``other`` places."
-    function.__name__ = function.__qualname__ = f"bitwise_{direction}_shift"
+    name = f"bitwise_{direction}_shift"
+    function.__doc__ = f"input with its bits shifted to the {direction} by ``other`` places.{example(name, case)}"
+    function.__name__ = function.__qualname__ = name
     return function
 
 
-bitwise_left_shift = _shift(np.left_shift, "lshift_cpu", "left")
-bitwise_right_shift = _shift(np.right_shift, "rshift_cpu", "right")
+bitwise_left_shift = _shift(np.left_shift, "lshift_cpu", "left", "[1, 3], [2, 1] -> [4, 6]")
+bitwise_right_shift = _shift(np.right_shift, "rshift_cpu", "right", "[8, 3], [2, 1] -> [2, 1]")
 
 
 def signbit(input: Any) -> Any:
-    """True where the sign is minus, that of -0.0 and of NaN included."""
+    """True where the sign is minus, that of -0.0 and of NaN included.
+
+    >>> import minitorch_bn as torch
+    >>> torch.signbit(torch.tensor([-0.0, 0.0, -1.0]))
+    tensor([ True, False,  True])
+    """
     require_tensor("signbit", input)
     return wrap(np.signbit(input._data) if input.dtype.category == 2 else input._data < 0)
 
 
 def isposinf(input: Any) -> Any:
-    """True where input is plus infinity."""
+    """True where input is plus infinity.
+
+    >>> import minitorch_bn as torch
+    >>> torch.isposinf(torch.tensor([torch.inf, -torch.inf]))
+    tensor([ True, False])
+    """
     require_tensor("isposinf", input)
     return wrap(input._data == np.inf)
 
 
 def isneginf(input: Any) -> Any:
-    """True where input is minus infinity."""
+    """True where input is minus infinity.
+
+    >>> import minitorch_bn as torch
+    >>> torch.isneginf(torch.tensor([torch.inf, -torch.inf]))
+    tensor([False,  True])
+    """
     require_tensor("isneginf", input)
     return wrap(input._data == -np.inf)
 
 
 def isreal(input: Any) -> Any:
-    """True everywhere: numbers are real here."""
+    """True everywhere: numbers are real here.
+
+    >>> import minitorch_bn as torch
+    >>> torch.isreal(torch.tensor([1.0, 2.0]))
+    tensor([True, True])
+    """
     require_tensor("isreal", input)
     return wrap(np.ones(input._data.shape, bool))
 
 
 def real(input: Any) -> Any:
-    """The tensor itself: numbers are real here."""
+    """The tensor itself: numbers are real here.
+
+    >>> import minitorch_bn as torch
+    >>> torch.real(torch.tensor([1.0, 2.0]))
+    tensor([1., 2.])
+    """
     require_tensor("real", input)
     return input
 
 
 def is_nonzero(input: Any) -> bool:
-    """Whether the only element is not 0."""
+    """Whether the only element is not 0.
+
+    >>> import minitorch_bn as torch
+    >>> torch.is_nonzero(torch.tensor([0.5]))
+    True
+    """
     require_tensor("is_nonzero", input)
     return bool(input)
 
 
 def is_signed(input: Any) -> bool:
-    """Whether the dtype holds negative values."""
+    """Whether the dtype holds negative values.
+
+    >>> import minitorch_bn as torch
+    >>> torch.is_signed(torch.tensor([1])), torch.is_signed(torch.tensor([1], dtype=torch.uint8))
+    (True, False)
+    """
     return input.dtype.is_signed
 
 
 def is_same_size(input: Any, other: Any) -> bool:
-    """Whether both have the same shape."""
+    """Whether both have the same shape.
+
+    >>> import minitorch_bn as torch
+    >>> torch.is_same_size(torch.ones(2, 3), torch.ones(3, 2))
+    False
+    """
     return input._data.shape == other._data.shape

@@ -77,7 +77,12 @@ def nansum(input: Any, dim: Any = None, keepdim: bool = False, *, dtype: dtypes.
 
 @numpy_names
 def nanmean(input: Any, dim: Any = None, keepdim: bool = False, *, dtype: dtypes.dtype | None = None) -> Any:
-    """The mean over ``dim`` of what is not NaN."""
+    """The mean over ``dim`` of what is not NaN.
+
+    >>> import minitorch_bn as torch
+    >>> torch.nanmean(torch.tensor([1.0, torch.nan, 3.0]))
+    tensor(2.)
+    """
     require_tensor("nanmean", input)
     if input.dtype.category < 2:
         raise RuntimeError(
@@ -128,7 +133,12 @@ def quantile(
 def nanquantile(
     input: Any, q: Any, dim: int | None = None, keepdim: bool = False, *, interpolation: str = "linear"
 ) -> Any:
-    """The q-quantiles of what is not NaN."""
+    """The q-quantiles of what is not NaN.
+
+    >>> import minitorch_bn as torch
+    >>> torch.nanquantile(torch.tensor([1.0, torch.nan, 3.0]), 0.5)
+    tensor(2.)
+    """
     return _quantile("nanquantile", input, q, dim, keepdim, interpolation, skip_nan=True)
 
 
