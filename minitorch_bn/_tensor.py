@@ -14,6 +14,7 @@ from minitorch_bn._device import CPU, check_device, device
 from minitorch_bn._layout import contiguous_format, layout, strided
 from minitorch_bn._tensor_str import tensor_str
 from minitorch_bn.autograd import engine, hooks, views
+from minitorch_bn.autograd.grad_mode import mode
 from minitorch_bn.autograd.node import Operator
 from minitorch_bn.autograd.variable import Variable, set_tensor_class, wrap
 from minitorch_bn.ops import (
@@ -39,23 +40,44 @@ from minitorch_bn.size import Size
 _OPERANDS = (Variable, bool, int, float, np.number, np.ndarray, np.bool_)
 
 
-def _operator(
-    function: Any, reflected: bool = False, same_dtype: type[Operator] | None = None, operands: tuple = _OPERANDS
-) -> Any:
-    """A Python operator: NotImplemented for operands that are no numbers, so that Python asks the other side.
-
-    ``same_dtype`` is the operator behind ``function``, where two tensors of one dtype need no further look.
-    """
-    apply = same_dtype.apply if same_dtype is not None else None
+def _operator(function: Any, reflected: bool = False, operands: tuple = _OPERANDS) -> Any:
+    """A Python operator: NotImplemented for operands that are no numbers, so that Python asks the other side."""
 
     def method(self: Any, other: Any) -> Any:
-        if apply is not None and type(other) is Tensor and other._data.dtype is self._data.dtype:
-            return apply(self, other)
         if not isinstance(other, operands):
             return NotImplemented
         if isinstance(other, np.ndarray):
             other = creation.from_numpy(other)
         return function(other, self) if reflected else function(self, other)
+
+    return method
+
+
+def _arithmetic(function: Any, operator: type[Operator], ufunc: np.ufunc, reflected: bool = False) -> Any:
+    """The same with a short way for operands that need no further look: of one floating dtype, or one and a number.
+
+    Where nothing is recorded, as in a backward pass, the ``ufunc`` is all that is left of the ``operator``.
+    """
+    apply, any_operands = operator.apply, _operator(function)
+
+    def method(self: Any, other: Any) -> Any:
+        a = self._data
+        if isinstance(other, Variable):
+            b: Any = other._data
+            simple = b.dtype is a.dtype
+        else:
+            b = other
+            simple = type(b) is float or type(b) is int
+        if not simple or a.dtype.kind != "f":
+            return any_operands(self, other)
+        if reflected:
+            self, other, a, b = other, self, b, a
+        if mode.grad:
+            return apply(self, other)
+        try:
+            return wrap(mode.quietly(ufunc, a, b))
+        except ValueError:
+            return apply(self, other)  # says in PyTorch's words that the shapes do not fit
 
     return method
 
@@ -496,11 +518,11 @@ class Tensor(Variable):
 
     # -- arithmetic --------------------------------------------------------------------------------------------------
 
-    __add__ = __radd__ = _operator(arithmetic.add, same_dtype=arithmetic.Add)
-    __sub__ = _operator(arithmetic.sub)
-    __rsub__ = _operator(arithmetic.rsub)
-    __mul__ = __rmul__ = _operator(arithmetic.mul, same_dtype=arithmetic.Mul)
-    __truediv__ = _operator(arithmetic.div)
+    __add__ = __radd__ = _arithmetic(arithmetic.add, arithmetic.Add, np.add)
+    __sub__ = _arithmetic(arithmetic.sub, arithmetic.Sub, np.subtract)
+    __rsub__ = _arithmetic(arithmetic.rsub, arithmetic.Rsub, np.subtract, reflected=True)
+    __mul__ = __rmul__ = _arithmetic(arithmetic.mul, arithmetic.Mul, np.multiply)
+    __truediv__ = _arithmetic(arithmetic.div, arithmetic.Div, np.true_divide)
     __rtruediv__ = _operator(arithmetic.rdiv)
     __floordiv__ = _operator(arithmetic.floor_divide)
     __rfloordiv__ = _operator(arithmetic.floor_divide, reflected=True)
@@ -510,7 +532,12 @@ class Tensor(Variable):
     __rpow__ = _operator(arithmetic.rpow)
     __matmul__ = _operator(linalg.matmul, operands=(Variable, np.ndarray))
     __rmatmul__ = _operator(linalg.matmul, reflected=True, operands=(Variable, np.ndarray))
-    __neg__ = elementwise.neg
+
+    def __neg__(self) -> Any:
+        if mode.grad or self._data.dtype.kind != "f":
+            return elementwise.neg(self)
+        return wrap(mode.quietly(np.negative, self._data))
+
     __pos__ = elementwise.positive
     __abs__ = elementwise.abs
     __eq__ = _operator(elementwise.eq)

@@ -49,7 +49,8 @@ def run_backward(
     runs = None
     if captures is not None:
         runs = _nodes_towards([node for node, _ in roots], {node for node, _ in captures}, stop_there)
-    run = _run if _watch is None else _watch(_run)
+    watch = _watch
+    run = _run if watch is None else watch(_run)
     waiting: dict[int, tuple[Node, list]] = {}  # sequence number -> node, gradients of its outputs so far
     heap: list[int] = []
     edges: Any = roots
@@ -64,16 +65,20 @@ def run_backward(
                 node, output_nr = edge
                 if runs is not None and node not in runs:
                     continue
-                shape, dtype = node.output_meta[output_nr]
-                if grad._data.shape != shape or grad._data.dtype != dtype:
+                meta = node.output_meta
+                shape, dtype = meta[output_nr]
+                if grad._data.shape != shape or grad._data.dtype is not dtype:
                     grad = fit(grad, shape, dtype)
                 number = node.sequence_nr
-                entry = waiting.get(number)
-                if entry is None:
-                    entry = waiting[number] = (node, [None] * len(node.output_meta))
+                if number in waiting:
+                    node_grads = waiting[number][1]
+                    so_far = node_grads[output_nr]
+                    node_grads[output_nr] = grad if so_far is None else _add(so_far, grad)
+                else:
+                    node_grads = [None] * len(meta)
+                    node_grads[output_nr] = grad
+                    waiting[number] = (node, node_grads)
                     heappush(heap, -number)
-                so_far = entry[1][output_nr]
-                entry[1][output_nr] = grad if so_far is None else _add(so_far, grad)
             if not heap:
                 break
             node, node_grads = waiting.pop(-heappop(heap))
@@ -88,7 +93,13 @@ def run_backward(
                     continue
             if hooked:
                 _call_hooks(node, node_grads)
-            edges, results = node.edges, run(node, node_grads)
+            edges = node.edges
+            if hooked or watch is not None or len(node_grads) > 1:
+                results = run(node, node_grads)
+            else:  # the common case
+                results = node.backward(node_grads[0])
+                if type(results) is not tuple:
+                    results = (results,)
             if not retain_graph:
                 node.release()
     finally:
@@ -112,8 +123,6 @@ def fit(grad: Any, shape: tuple[int, ...], dtype: np.dtype) -> Any:
 
 def _run(node: Node, grads: list) -> tuple:
     """The node's own rule, between the hooks registered on the node itself."""
-    if len(grads) == 1 and not node._hooked:
-        return node.run(grads)
     if len(grads) > 1 and node.materialize_grads:
         grads = [
             _zeros(shape, dtype) if g is None and dtype is not None else g  # no dtype: an output that is no tensor
@@ -121,7 +130,9 @@ def _run(node: Node, grads: list) -> tuple:
         ]
     if node._node_pre_hooks is not None:
         grads = list(call_node_hooks(node._node_pre_hooks, tuple(grads)))
-    results = node.run(grads)
+    results = node.backward(*grads)
+    if type(results) is not tuple:
+        results = (results,)
     if node._node_post_hooks is not None:
         results = call_node_hooks(node._node_post_hooks, results, tuple(grads))
     return results

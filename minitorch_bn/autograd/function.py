@@ -57,7 +57,7 @@ class FunctionCtx(Node):
     def _pack_constant(self, value: Any) -> Any:
         return value  # what a user saves beside inputs and outputs is his constant, as in PyTorch
 
-    def run(self, grads: list) -> tuple:
+    def backward(self, *grads: Any) -> tuple:
         mode.gradients_seen = True
         result = self._rule()(self, *grads)
         result = result if isinstance(result, tuple) else (result,)

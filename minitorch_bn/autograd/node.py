@@ -56,33 +56,29 @@ class Node:
     its ``(shape, dtype)``, which every gradient that arrives is made to fit.
     """
 
-    __slots__ = ("__dict__", "__weakref__", "_saved", "edges", "output_meta", "recording", "sequence_nr")
+    __slots__ = ("__dict__", "__weakref__", "_saved", "edges", "output_meta", "sequence_nr")
 
     _saved: Any
     edges: Any
+    needs_input_grad: Any
     output_meta: Any
     sequence_nr: int  # nodes are numbered in the order they are made
-    recording: bool  # while forward runs: whether this call will be a node of the graph
     _pre_hooks: dict | None = None  # output_nr -> hooks of the tensor that is this output
     _retained: dict | None = None  # output_nr -> weak reference to a tensor that retains its gradient
     _node_pre_hooks: dict | None = None
     _node_post_hooks: dict | None = None
     _hooked = False  # whether any of these four was ever set
     materialize_grads = True  # missing gradients of some outputs arrive as zeros
+    _shows_saved = True  # whether a user sees the saved tensors: then they are connected to the graph in any case
 
-    def run(self, grads: list) -> Any:
-        """The gradients of the inputs, from those of the outputs."""
+    def backward(self, *grads: Any) -> Any:
+        """The gradients of the inputs, from those of the outputs: a tuple with one (or None) for each; or just one."""
         raise NotImplementedError
 
     @property
     def next_functions(self) -> tuple:
         """For each input ``(node, output_nr)``, or ``(None, 0)`` where no gradient goes."""
         return tuple(edge or (None, 0) for edge in self.edges)
-
-    @property
-    def needs_input_grad(self) -> Sequence:
-        """For each input something true if its gradient is asked for: the edge that it goes along."""
-        return self.edges
 
     def name(self) -> str:
         """The node's name as PyTorch prints it."""
@@ -128,7 +124,7 @@ class Node:
                     break
             else:
                 packed.append(self._pack_other(value, outputs, tensors_out))
-        self._saved = packed
+        self._saved = tuple(packed)
 
     def _pack_other(self, value: Any, outputs: Sequence, tensors_out: Sequence) -> Any:
         """What is saved but no input: an output, a number, or a constant."""
@@ -149,20 +145,22 @@ class Node:
 
     @property
     def saved_tensors(self) -> tuple:
-        """What ``save_for_backward`` kept, as Tensors that are connected to the graph."""
-        return self._unpack_all(connect=True)
-
-    def _unpack_all(self, connect: bool) -> tuple:
+        """What ``save_for_backward`` kept, as Tensors; connected to the graph if this backward is itself recorded."""
         if self._saved is None:
             raise RuntimeError(_FREED)
-        return tuple([self._unpack(entry, connect) if type(entry) is tuple else entry for entry in self._saved])
+        connect = self._shows_saved or mode.grad
+        tensors = []
+        for entry in self._saved:
+            if type(entry) is tuple:
+                data, counter, version, place = entry
+                if counter[0] != version:
+                    raise RuntimeError(self._modified_text(data, counter, version, place))
+                entry = self._connected(data, counter, place) if connect and place is not None else wrap(data)
+            tensors.append(entry)
+        return tuple(tensors)
 
-    def _unpack(self, entry: tuple, connect: bool) -> Any:
-        data, counter, version, place = entry
-        if counter[0] != version:
-            raise RuntimeError(self._modified_text(data, counter, version, place))
-        if not connect or place is None:
-            return wrap(data)
+    def _connected(self, data: np.ndarray, counter: list[int], place: int) -> Any:
+        """A saved value as the tensor that it was: at the same place in the graph."""
         edge = (self, ~place) if place < 0 else self.edges[place]
         if edge is None:
             return wrap(data)
@@ -190,6 +188,11 @@ class Node:
         """Frees what was saved, once backward has passed."""
         if self._saved:
             self._saved = None
+
+
+# For each input something true if its gradient is asked for: the edge that it goes along. A name of the slot itself,
+# which is read faster than a property.
+Node.needs_input_grad = Node.edges
 
 
 def _pack_tensor(tensor: Any, place: int) -> Any:
@@ -228,11 +231,11 @@ class AccumulateGrad(Node):
     def __repr__(self) -> str:
         return f"<AccumulateGrad object at {id(self):#x}>"
 
-    def run(self, grads: list) -> tuple:
+    def backward(self, grad: Any) -> tuple:
         if not self.variable._requires_grad:
             return ()  # switched off since
         with self._lock:
-            accumulate(self.variable, grads[0], keep_graph=mode.grad, take_over=not mode.gradients_seen)
+            accumulate(self.variable, grad, keep_graph=mode.grad, take_over=not mode.gradients_seen)
         call_post_accumulate_hooks(self.variable)
         return ()
 
@@ -310,6 +313,7 @@ class Operator(Node):
     """
 
     __slots__ = ()
+    _shows_saved = False
     options = 0
     is_view = False  # the output shares its first input's memory
 
@@ -322,100 +326,84 @@ class Operator(Node):
         """Arrays in, array (or a tuple of arrays) out."""
         raise NotImplementedError
 
-    def backward(ctx, *grads: Any) -> Any:
-        """Tensors in, Tensors out: one gradient (or None) an input."""
-        raise NotImplementedError
-
-    def run(self, grads: list) -> tuple:
-        result = self.backward(*grads)
-        return result if type(result) is tuple else (result,)
-
-    @property
-    def saved_tensors(ctx) -> tuple:
-        """What ``save_for_backward`` kept, as Tensors; connected to the graph if this backward is itself recorded."""
-        return ctx._unpack_all(connect=mode.grad)
-
     @classmethod
     def apply(cls, *args: Any) -> Any:
         """Runs the operator on Tensors (and plain values), and records it if a gradient may be asked for."""
         ctx = _new(cls)
-        arrays = ctx._start(args)
-        out = ctx._compute(arrays)
+        arrays, out = ctx._call(args)
         if type(out) is tuple:
             result: Any = tuple(map(wrap, out))
-            if ctx.recording:
-                ctx._record(result)
-                if ctx._saved:
-                    ctx._pack(arrays, out, args, result)
+            if type(ctx.edges) is list:
+                ctx._record(args, arrays, out, result)
         else:
             result = wrap(out)
-            if ctx.recording:
-                ctx._record((result,))
-                if ctx._saved:
-                    ctx._pack(arrays, (out,), args, (result,))
+            if type(ctx.edges) is list:
+                ctx._record(args, arrays, (out,), (result,))
         if cls.is_view:
             views.attach(ctx, args, result if type(result) is tuple else (result,))
         return result
 
-    def _start(ctx, args: tuple) -> list:
-        """Takes the arrays out of the arguments and notes where their gradients would go."""
-        ctx._saved = ()
-        ctx.recording = False
-        ctx.edges = _NO_EDGES[len(args) - ctx.options]
-        if not mode.grad:
-            return [arg._data if isinstance(arg, Variable) else arg for arg in args]
-        arrays = list(args)
-        for i, arg in enumerate(args):
+    def _call(ctx, args: tuple) -> tuple[list, Any]:
+        """Notes where gradients would go (a list, if to anywhere) and runs ``forward``: what it got, what it gave."""
+        arrays: list = []
+        edges: Any = _NO_EDGES[len(args) - ctx.options]
+        recording = mode.grad
+        for arg in args:
             if isinstance(arg, Variable):
-                arrays[i] = arg._data
-                if arg._view is not None:
-                    views.refresh(arg)
-                if arg._requires_grad:
-                    if not ctx.recording:
-                        ctx.recording = True
-                        ctx.edges = list(ctx.edges)
-                    node = arg._node
-                    ctx.edges[i] = (node, arg._output_nr) if node is not None else gradient_edge(arg)
-        return arrays
-
-    def _compute(ctx, arrays: list) -> Any:
-        """Runs ``forward``."""
+                if recording:
+                    if arg._view is not None:
+                        views.refresh(arg)
+                    if arg._requires_grad:
+                        if type(edges) is tuple:
+                            edges = list(edges)
+                        node = arg._node
+                        edges[len(arrays)] = gradient_edge(arg) if node is None else (node, arg._output_nr)
+                arg = arg._data
+            arrays.append(arg)
+        ctx._saved = ()
+        ctx.edges = edges
         try:
             # views do no arithmetic that could warn, and replaying one may call operators
-            return ctx.forward(*arrays) if ctx.is_view else mode.quietly(ctx.forward, *arrays)
+            return arrays, ctx.forward(*arrays) if ctx.is_view else mode.quietly(ctx.forward, *arrays)
         except ValueError:
             # Where operands do not broadcast, PyTorch's text instead of numpy's.
             broadcast_shapes(*(a.shape for a in arrays if isinstance(a, np.ndarray)))
             raise
 
-    def _record(ctx, outputs: tuple) -> None:
+    def _record(ctx, args: tuple, arrays: list, outs: tuple, outputs: tuple) -> None:
         """Makes this call the node that its outputs come from."""
         ctx.sequence_nr = _next_sequence_number()
         if _trace is not None:
             _trace(ctx)
-        ctx.output_meta = [(output._data.shape, output._data.dtype) for output in outputs]
-        for output_nr, output in enumerate(outputs):
-            if output._data.dtype.kind in "fV":  # V: numpy's kind for bfloat16
+        meta: tuple = ()
+        for output in outputs:
+            data = output._data
+            dtype = data.dtype
+            if dtype.kind in "fV":  # V: numpy's kind for bfloat16
                 output._node = ctx
-                output._output_nr = output_nr
+                output._output_nr = len(meta)
                 output._requires_grad = True
+            meta += ((data.shape, dtype),)
+        ctx.output_meta = meta
+        if ctx._saved:
+            ctx._pack(arrays, outs, args, outputs)
 
     @classmethod
     def apply_(cls, target: Any, *args: Any) -> Any:
         """``target <- operator(target, *args)`` in target's own memory; its history goes on from there."""
         views.check_inplace(target, [a for a in args if isinstance(a, Variable)])
         ctx = _new(cls)
-        arrays = ctx._start((target, *args))
-        out = ctx._compute(arrays)
+        operands = (target, *args)
+        arrays, out = ctx._call(operands)
         views.check_fits(target, np.asarray(out))
-        recording = ctx.recording
-        inputs = [views.as_before(a, target, ctx._saved) for a in (target, *args)] if recording else []
+        recording = type(ctx.edges) is list
+        if recording:
+            operands = tuple(views.as_before(a, target, ctx._saved) for a in operands)
         np.copyto(target._data, out, casting="unsafe")
         target._version_counter[0] += 1
         if recording:
             after = wrap(target._data)
             after._version_counter = target._version_counter
-            ctx._record((after,))
-            ctx._pack(arrays, (out,), inputs, (after,))
+            ctx._record(operands, arrays, (out,), (after,))
             views.rebase(target, ctx)
         return target

@@ -146,7 +146,7 @@ class CheckpointFunctionBackward(Node):
             data = data.copy()  # a view of what others hold too: changing it in place would reach them unseen
         return wrap_output(data, self, output_nr, [0])
 
-    def run(self, grads: list) -> tuple:
+    def backward(self, *grads: Any) -> tuple:
         if self._saved is None:
             raise RuntimeError(_FREED)
         outputs = self._saved.again()
