@@ -440,6 +440,7 @@ row(elementwise.Acosh, torch.acosh, np.arccosh, above_one, result=to_float)
 row(elementwise.Atanh, torch.atanh, np.arctanh, unit, result=to_float)
 row(elementwise.Sigmoid, torch.sigmoid, sigmoid, real, result=to_float)
 row(elementwise.Relu, torch.relu, lambda a: np.maximum(a, 0), nonzero, result=numbers)
+row(elementwise.ReluBackward, elementwise.ReluBackward.apply, lambda g, y: np.where(y <= 0, 0, g), real(2, 3), nonzero(2, 3))
 row(elementwise.Masked, lambda a, m: elementwise.Masked.apply(a, m), lambda a, m: np.where(m, 0, a), real(2, 3),
     mask(2, 3))
 row(elementwise.Erf, torch.erf, erf, real, result=to_float)
@@ -650,6 +651,10 @@ row(linalg.LinearOfRows, F.linear, lambda x, w, b: x @ w.T + b, real(2, 4, 3), r
 row(linalg.LinearOfRows, F.linear, lambda x, w, b: x @ w.T + b, real(3), real(5, 3), real(5))
 row(linalg.LinearUnbiased, F.linear, lambda x, w: x @ w.T, real(4, 3), real(5, 3))
 row(linalg.LinearUnbiasedOfRows, F.linear, lambda x, w: x @ w.T, real(2, 4, 3), real(5, 3))
+row(linalg.LinearBackward, lambda g, x, w: linalg.LinearBackward.apply(g, x, w, [True, True, True]),
+    lambda g, x, w: (g.sum((0, 1)), g @ w, np.einsum("abo,abi->oi", g, x)), real(2, 4, 5), real(2, 4, 3), real(5, 3))
+row(linalg.LinearBackward, lambda g, x: linalg.LinearBackward.apply(g, x, None, [False, False, True])[2],
+    lambda g, x: g.T @ x, real(4, 5), real(4, 3))
 row(matrix.Trace, matrix.trace, np.trace, real(3, 4), result=numbers_to_int64)
 row(matrix.DiagEmbed, matrix.diag_embed, lambda a: a[..., None] * np.eye(3), real(2, 3), result=same)
 row(matrix.Cross, lambda a, b: matrix.cross(a, b, dim=1), np.cross, real(2, 3), real(2, 3), result=numbers)

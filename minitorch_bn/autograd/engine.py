@@ -125,7 +125,7 @@ def _run(node: Node, grads: list) -> tuple:
     """The node's own rule, between the hooks registered on the node itself."""
     if len(grads) > 1 and node.materialize_grads:
         grads = [
-            _zeros(shape, dtype) if g is None and dtype is not None else g  # no dtype: an output that is no tensor
+            _zeros(shape, dtype) if g is None and dtype is not None else g  # no dtype: no tensor
             for g, (shape, dtype) in zip(grads, node.output_meta)
         ]
     if node._node_pre_hooks is not None:

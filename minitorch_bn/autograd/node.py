@@ -53,7 +53,7 @@ class Node:
     """One step of the graph. Its edges lead to older nodes, never to tensors, so nothing it does not need stays alive.
 
     ``edges``: for each input ``(node, output_nr)``, or None where no gradient goes. ``output_meta``: for each output
-    its ``(shape, dtype)``, which every gradient that arrives is made to fit.
+    its ``(shape, dtype)``, which every gradient that arrives is made to fit; no dtype where it is no tensor.
     """
 
     __slots__ = ("__dict__", "__weakref__", "_saved", "edges", "output_meta", "sequence_nr")
@@ -323,7 +323,7 @@ class Operator(Node):
         cls.__name__ = name or f"{cls.__qualname__.rpartition('.')[2]}Backward0"
 
     def forward(ctx, *args: Any) -> Any:
-        """Arrays in, array (or a tuple of arrays) out."""
+        """Arrays in, array (or a tuple of arrays, None for what nobody asked for) out."""
         raise NotImplementedError
 
     @classmethod
@@ -332,7 +332,7 @@ class Operator(Node):
         ctx = _new(cls)
         arrays, out = ctx._call(args)
         if type(out) is tuple:
-            result: Any = tuple(map(wrap, out))
+            result: Any = tuple([None if array is None else wrap(array) for array in out])
             if type(ctx.edges) is list:
                 ctx._record(args, arrays, out, result)
         else:
@@ -377,6 +377,9 @@ class Operator(Node):
             _trace(ctx)
         meta: tuple = ()
         for output in outputs:
+            if output is None:
+                meta += (((), None),)
+                continue
             data = output._data
             dtype = data.dtype
             if dtype.kind in "fV":  # V: numpy's kind for bfloat16

@@ -353,7 +353,19 @@ class Relu(Operator):
 
     def backward(ctx, g):
         (y,) = ctx.saved_tensors
-        return Masked.apply(g, y <= 0)
+        return ReluBackward.apply(g, y)
+
+
+class ReluBackward(Operator, name="ThresholdBackwardBackward0"):
+    """0 where y <= 0, else g;  linear in g, flat in y"""
+
+    def forward(ctx, g, y):
+        ctx.save_for_backward(y)
+        return np.where(y <= 0, g.dtype.type(0), g)
+
+    def backward(ctx, u):
+        (y,) = ctx.saved_tensors
+        return ReluBackward.apply(u, y), None
 
 
 class Masked(Operator, name="MaskedFillBackward0"):

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from minitorch_bn.autograd.node import Operator
-from minitorch_bn.ops._common import c_name, not_implemented, operands, require_tensors
+from minitorch_bn.ops._common import accumulator, c_name, not_implemented, operands, require_tensors
 from minitorch_bn.size import broadcast_shapes
 
 
@@ -125,11 +125,49 @@ class Linear(Operator, name="AddmmBackward0"):
 
     def backward(ctx, g):
         x, weight = ctx.saved_tensors
-        need_bias, need_x, need_weight = ctx.needs_input_grad
+        return LinearBackward.apply(g, x, weight, [edge is not None for edge in ctx.edges])
+
+
+class LinearBackward(Operator, name="AddmmBackward0Backward0"):
+    """db = sum g,  dx = g W,  dW = g^T x: those that are ``wanted``, None for the others
+
+    Linear in g, and in x and W each: for the gradients u, v, V that arrive for these three, in this order, g gets
+    u + v W^T + x V^T, x gets g V, and W gets g^T v.
+    """
+
+    options = 1
+
+    def forward(ctx, g, x, weight, wanted):
+        ctx.save_for_backward(g, x, weight)
+        want_bias, want_x, want_weight = ctx.wanted = wanted
         rows = g if g.ndim == 2 else g.reshape(-1, g.shape[-1])  # (..., out) -> (rows, out)
-        dx = g.matmul(weight) if need_x else None
-        dweight = rows.t().mm(x if x.ndim == 2 else x.reshape(-1, x.shape[-1])) if need_weight else None
-        return rows.sum(0) if need_bias else None, dx, dweight
+        db = dx = dweight = None
+        if want_bias:
+            db = np.add.reduce(rows, axis=0, dtype=accumulator(rows)).astype(rows.dtype, copy=False)
+        if want_x:
+            dx = _product(g, weight)
+        if want_weight:
+            dweight = _product(rows.T, x if x.ndim == 2 else x.reshape(-1, x.shape[-1]))
+        return db, dx, dweight
+
+    def backward(ctx, u, v, dv):
+        g, x, weight = ctx.saved_tensors
+        need_g, need_x, need_weight = ctx.needs_input_grad
+        terms = []
+        if ctx.wanted[0]:
+            terms.append(u)
+        if ctx.wanted[1]:
+            terms.append(v.matmul(weight.t()))
+        if ctx.wanted[2]:
+            terms.append(x.matmul(dv.t()))
+        to_x = g.matmul(dv) if need_x else None
+        to_weight = _rows(g).t().mm(_rows(v)) if need_weight else None
+        return sum(terms[1:], terms[0]) if need_g else None, to_x, to_weight
+
+
+def _rows(t: Any) -> Any:
+    """(..., n) -> (rows, n)"""
+    return t if t.ndim == 2 else t.reshape(-1, t.shape[-1])
 
 
 class LinearOfRows(Linear, name="ViewBackward0"):
