@@ -38,7 +38,7 @@ def _from_rows(rows: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
 
 def _total(values: np.ndarray, scale: Any = 1) -> np.ndarray:
     """scale times the sum, added up in float64."""
-    return np.asarray(values.sum(dtype=np.float64) * scale).astype(values.dtype)
+    return values.dtype.type(np.add.reduce(values, axis=None, dtype=np.float64) * scale)
 
 
 class CrossEntropy(Operator, name="NllLossBackward0"):
@@ -423,13 +423,15 @@ def _sample_weights(
 
     r is what each sample's loss is multiplied by: class weight, 0 where ignored, divided for the mean.
     """
-    ignored = t == ignore_index
-    valid = ~ignored if ignored.any() else None
-    if valid is not None:
-        t = np.where(valid, t, 0)
-    outside = (t < 0) | (t >= classes)
-    if outside.any() and (valid is None or (outside & valid).any()):
-        raise IndexError(f"Target {t[outside][0]} is out of bounds.")
+    valid = None
+    if t.size and (0 <= ignore_index < classes or t.min() < 0 or t.max() >= classes):
+        ignored = t == ignore_index
+        if ignored.any():
+            valid = ~ignored
+            t = np.where(valid, t, 0)  # any class will do
+        outside = (t < 0) | (t >= classes)
+        if outside.any() and (valid is None or (outside & valid).any()):
+            raise IndexError(f"Target {t[outside][0]} is out of bounds.")
     if w is None and valid is None:
         return t, 1 / t.size if mean and t.size else 1, None, t.size
     r = np.ones(t.size, dtype) if w is None else w[t.reshape(-1)]
