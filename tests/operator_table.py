@@ -655,6 +655,8 @@ row(linalg.LinearBackward, lambda g, x, w: linalg.LinearBackward.apply(g, x, w, 
     lambda g, x, w: (g.sum((0, 1)), g @ w, np.einsum("abo,abi->oi", g, x)), real(2, 4, 5), real(2, 4, 3), real(5, 3))
 row(linalg.LinearBackward, lambda g, x: linalg.LinearBackward.apply(g, x, None, [False, False, True])[2],
     lambda g, x: g.T @ x, real(4, 5), real(4, 3))
+row(linalg.LinearBackward, lambda g: linalg.LinearBackward.apply(g, None, None, [True, False, False])[0],
+    lambda g: g.sum(0), real(4, 5))
 row(matrix.Trace, matrix.trace, np.trace, real(3, 4), result=numbers_to_int64)
 row(matrix.DiagEmbed, matrix.diag_embed, lambda a: a[..., None] * np.eye(3), real(2, 3), result=same)
 row(matrix.Cross, lambda a, b: matrix.cross(a, b, dim=1), np.cross, real(2, 3), real(2, 3), result=numbers)

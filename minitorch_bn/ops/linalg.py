@@ -155,7 +155,7 @@ class LinearBackward(Operator, name="AddmmBackward0Backward0"):
         need_g, need_x, need_weight = ctx.needs_input_grad
         terms = []
         if ctx.wanted[0]:
-            terms.append(u)
+            terms.append(u.expand(g.shape))
         if ctx.wanted[1]:
             terms.append(v.matmul(weight.t()))
         if ctx.wanted[2]:
