@@ -9,5 +9,6 @@ from minitorch_bn.kernels.selection import Family, in_use, use
 
 norm = Family("norm")
 pool = Family("pool")
+optim = Family("optim")
 
-__all__ = ["in_use", "use", "norm", "pool"]
+__all__ = ["in_use", "use", "norm", "optim", "pool"]

@@ -24,7 +24,8 @@ class NotCompiled(Exception):
 class Loops:
     """A function whose last two parameters are the range of its outermost loop, whose steps are independent.
 
-    Its sums may be taken in any order, which lets them be vectorised, unless they are ``ordered``.
+    Its sums may be taken in any order, which lets them be vectorised, unless they are ``ordered``; ``exact`` loops
+    round like numpy, to the last bit.
 
     >>> @Loops
     ... def double(x, y, start, stop):
@@ -35,9 +36,11 @@ class Loops:
     [0, 4, 6]
     """
 
-    def __init__(self, function: Callable[..., None], ordered: bool = False) -> None:
+    def __init__(
+        self, function: Callable[..., None], allowed: tuple[str, ...] = ("contract", "nsz", "reassoc")
+    ) -> None:
         self.function = function
-        self.ordered = ordered
+        self.allowed = set(allowed)  # of numba's fastmath; NaN and infinities stay what they are
         self.compiled: Callable[..., None] | None = None
 
     def __call__(self, steps: int, size: int, *args: Any) -> None:
@@ -58,14 +61,18 @@ class Loops:
     def _compile(self, cache: bool) -> Callable[..., None]:
         import numba
 
-        allowed = {"contract", "nsz"} if self.ordered else {"contract", "nsz", "reassoc"}  # NaN and infinities stay
-        self.compiled = numba.njit(nogil=True, error_model="numpy", fastmath=allowed, cache=cache)(self.function)
+        self.compiled = numba.njit(nogil=True, error_model="numpy", fastmath=self.allowed, cache=cache)(self.function)
         return self.compiled
 
 
 def ordered(function: Callable[..., None]) -> Loops:
     """``Loops`` that compute in the order in which it is written."""
-    return Loops(function, ordered=True)
+    return Loops(function, ("contract", "nsz"))
+
+
+def exact(function: Callable[..., None]) -> Loops:
+    """``Loops`` that also round where it is written: a * b + c twice."""
+    return Loops(function, ())
 
 
 def _run(compiled: Callable[..., None], steps: int, size: int, args: tuple) -> None:

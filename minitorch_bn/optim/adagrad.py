@@ -7,12 +7,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from minitorch_bn.autograd.variable import wrap
+from minitorch_bn.kernels.optim_numpy import blocks, descent
 from minitorch_bn.optim.optimizer import (
     ElementwiseOptimizer,
-    blocks,
     check_lr,
     count_step,
-    descent,
     new_step,
     require,
 )

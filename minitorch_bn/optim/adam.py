@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from minitorch_bn._tensor import Tensor
+from minitorch_bn.kernels import optim as kernels
 from minitorch_bn.optim.optimizer import (
     ElementwiseOptimizer,
-    blocks,
     check_lr,
     count_step,
-    descent,
     new_step,
     require,
     zeros_like,
@@ -20,6 +17,8 @@ from minitorch_bn.optim.optimizer import (
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    import numpy as np
 
 
 class Adam(ElementwiseOptimizer):
@@ -96,36 +95,28 @@ class Adam(ElementwiseOptimizer):
         return {**state, "max_exp_avg_sq": zeros_like(p)} if group["amsgrad"] else state
 
     def _update(self, p: Tensor, grad: np.ndarray, group: dict[str, Any]) -> None:
-        lr, decay, eps, maximize = float(group["lr"]), group["weight_decay"], group["eps"], group["maximize"]
-        amsgrad, decoupled = group["amsgrad"], group["decoupled_weight_decay"]
+        lr, decay = float(group["lr"]), group["weight_decay"]
         beta1, beta2 = map(float, group["betas"])
+        shrink = 1.0
+        if group["decoupled_weight_decay"]:
+            decay, shrink = 0, 1 - lr * decay
         state = self._state_of(p, group)
         t = count_step(state)
-        step_size = lr / (1 - beta1**t)
-        correction = (1 - beta2**t) ** 0.5
-        mean, square = state["exp_avg"]._data, state["exp_avg_sq"]._data
-        largest = state["max_exp_avg_sq"]._data if amsgrad else square
-        for x, g, m, v, top in blocks(p._data, grad, mean, square, largest):
-            if decoupled:
-                if decay:
-                    x *= 1 - lr * decay
-                g = descent(x, g, 0, maximize)
-            else:
-                g = descent(x, g, decay, maximize)
-            scratch = np.subtract(g, m, out=np.empty_like(x))
-            scratch *= 1 - beta1
-            m += scratch
-            np.multiply(g, 1 - beta2, out=scratch)
-            scratch *= g
-            v *= beta2
-            v += scratch
-            if amsgrad:
-                np.maximum(top, v, out=top)
-            np.sqrt(top, out=scratch)
-            scratch /= correction
-            scratch += eps
-            np.divide(step_size * m, scratch, out=scratch)
-            x -= scratch
+        kernels.adam(
+            p._data,
+            grad,
+            state["exp_avg"]._data,
+            state["exp_avg_sq"]._data,
+            state["max_exp_avg_sq"]._data if group["amsgrad"] else None,
+            lr / (1 - beta1**t),
+            beta1,
+            beta2,
+            (1 - beta2**t) ** 0.5,
+            group["eps"],
+            decay,
+            shrink,
+            group["maximize"],
+        )
 
 
 def _checked_betas(lr: Any, betas: Any, foreach: bool) -> Any:

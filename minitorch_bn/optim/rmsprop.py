@@ -6,12 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from minitorch_bn.kernels.optim_numpy import blocks, descent
 from minitorch_bn.optim.optimizer import (
     ElementwiseOptimizer,
-    blocks,
     check_lr,
     count_step,
-    descent,
     new_step,
     require,
     zeros_like,

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from minitorch_bn.autograd.variable import wrap
-from minitorch_bn.optim.optimizer import ElementwiseOptimizer, blocks, check_lr, descent, require
+from minitorch_bn.kernels import optim as kernels
+from minitorch_bn.optim.optimizer import ElementwiseOptimizer, check_lr, require, zeros_like
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    import numpy as np
 
     from minitorch_bn._tensor import Tensor
 
@@ -79,20 +79,12 @@ class SGD(ElementwiseOptimizer):
 
     def _update(self, p: Tensor, grad: np.ndarray, group: dict[str, Any]) -> None:
         lr, decay, maximize = float(group["lr"]), float(group["weight_decay"]), group["maximize"]
-        momentum, share = group["momentum"], 1 - group["dampening"]
-        if not momentum:
-            for x, g in blocks(p._data, grad):
-                x -= lr * descent(x, g, decay, maximize)
+        kept, taken = group["momentum"], 1 - group["dampening"]
+        if not kept:
+            kernels.sgd(p._data, grad, lr, decay, maximize)
             return
         state = self.state[p]
-        first = state.get("momentum_buffer") is None
-        if first:
-            state["momentum_buffer"] = wrap(np.empty_like(p._data))
-        for x, g, v in blocks(p._data, grad, state["momentum_buffer"]._data):
-            g = descent(x, g, decay, maximize)
-            if first:
-                v[...] = g
-            else:
-                v *= momentum
-                v += g if share == 1 else share * g
-            x -= lr * (g + momentum * v if group["nesterov"] else v)
+        if state.get("momentum_buffer") is None:
+            state["momentum_buffer"], taken = zeros_like(p), 1
+        buffer = state["momentum_buffer"]._data
+        kernels.momentum(p._data, grad, buffer, lr, decay, kept, taken, group["nesterov"], maximize)
