@@ -440,7 +440,8 @@ row(elementwise.Acosh, torch.acosh, np.arccosh, above_one, result=to_float)
 row(elementwise.Atanh, torch.atanh, np.arctanh, unit, result=to_float)
 row(elementwise.Sigmoid, torch.sigmoid, sigmoid, real, result=to_float)
 row(elementwise.Relu, torch.relu, lambda a: np.maximum(a, 0), nonzero, result=numbers)
-row(elementwise.ReluBackward, elementwise.ReluBackward.apply, lambda g, y: np.where(y <= 0, 0, g), real(2, 3), nonzero(2, 3))
+row(elementwise.ReluBackward, elementwise.ReluBackward.apply, lambda g, y: np.where(y <= 0, 0, g), real(2, 3),
+    nonzero(2, 3))
 row(elementwise.Masked, lambda a, m: elementwise.Masked.apply(a, m), lambda a, m: np.where(m, 0, a), real(2, 3),
     mask(2, 3))
 row(elementwise.Erf, torch.erf, erf, real, result=to_float)
