@@ -1,4 +1,4 @@
-"""What the README shows runs."""
+"""What the README and its page for PyTorch's users show runs."""
 
 from __future__ import annotations
 
@@ -9,8 +9,10 @@ from pathlib import Path
 
 import pytest
 
-README = (Path(__file__).parents[1] / "README.md").read_text("utf-8")
-BLOCKS = re.findall(r"^```(\w*)\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text("utf-8")
+PAGE = (ROOT / "FROM_PYTORCH.md").read_text("utf-8")
+FENCED = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
 @pytest.mark.parametrize(
@@ -25,11 +27,32 @@ def test_the_two_commands_stand_alone_in_their_blocks(heading, command):
     assert f"```sh\n{command}\n```" in section
 
 
-@pytest.mark.parametrize("code", [code for language, code in BLOCKS if language == "python"])
+@pytest.mark.parametrize("code", [code for language, code in FENCED.findall(README) if language == "python"])
 def test_the_programs_run(code):
-    printed = io.StringIO()
-    with contextlib.redirect_stdout(printed):
-        exec(compile(code, "README.md", "exec"), {})
-    accuracy = re.search(r"accuracy (0\.\d+|1\.0+)", printed.getvalue())
+    accuracy = re.search(r"accuracy (0\.\d+|1\.0+)", printed(code))
     assert accuracy
     assert float(accuracy[1]) > 0.9
+
+
+@pytest.mark.parametrize("code", [code for language, code in FENCED.findall(PAGE) if language == "python"])
+def test_the_page_prints_what_it_says(code):
+    lines = printed(code).splitlines()
+    assert lines
+    for line in lines:
+        assert f"# {line}\n" in code
+
+
+@pytest.mark.parametrize("text", [README, PAGE, (ROOT / "CONTRIBUTING.md").read_text("utf-8")])
+def test_links_lead_somewhere(text):
+    targets = [t for t in re.findall(r"\]\(([^)#]+)\)", text) if not t.startswith("https://")]
+    assert targets or "](" not in text
+    for target in targets:
+        assert (ROOT / target).exists()
+
+
+def printed(code):
+    """What a program prints."""
+    out = io.StringIO()
+    with contextlib.redirect_stdout(out):
+        exec(compile(code, "README.md", "exec"), {})
+    return out.getvalue()
