@@ -66,7 +66,8 @@ def _refuse_dimensions(x: np.ndarray, training: bool) -> None:
 
 _ONE_VALUE = (
     "One value is its own mean: normalised it is always 0. Use larger batches (DataLoader(drop_last=True) leaves out a "
-    "last batch of one), eval(), or a normalisation over each sample such as GroupNorm or LayerNorm."
+    "last batch of one), eval() where there are running estimates, or a normalisation over each sample: GroupNorm, "
+    "LayerNorm."
 )
 
 
