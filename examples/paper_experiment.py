@@ -72,10 +72,10 @@ def load(data: str = "mnist", seed: int = 0) -> Data:
 
 
 def network(pixels: int, batchnorm: bool, std: float = 0.1) -> nn.Sequential:
-    """Three times Linear, BatchNorm1d, Sigmoid, then Linear; normal weights with the standard deviation ``std``."""
+    """Three times Linear, BatchNorm1d, Sigmoid, then Linear; normal weights of standard deviation ``std``."""
     layers: list[nn.Module] = []
     for before in (pixels, UNITS, UNITS):
-        linear = nn.Linear(before, UNITS, bias=not batchnorm)  # BatchNorm has a bias of its own, and removes this one
+        linear = nn.Linear(before, UNITS, bias=not batchnorm)  # the mean would take a bias away
         layers += [linear, *([nn.BatchNorm1d(UNITS)] if batchnorm else []), nn.Sigmoid()]
     model = nn.Sequential(*layers, nn.Linear(UNITS, CLASSES))
     for name, parameter in model.named_parameters():
