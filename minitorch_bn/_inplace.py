@@ -219,7 +219,12 @@ def lerp_(self: Any, end: Any, weight: Any) -> Any:
 
 
 def copy_(self: Any, src: Any, non_blocking: bool = False) -> Any:
-    """``src`` (a tensor or a number; broadcast, cast) written over this tensor."""
+    """``src`` (a tensor or a number; broadcast, cast) written over this tensor.
+
+    >>> import minitorch_bn as torch
+    >>> torch.zeros(2).copy_(torch.tensor([1, 2]))
+    tensor([1., 2.])
+    """
     if is_number(src):
         src = constant(src, self.dtype)
     require_tensor("copy_", src, "other")
@@ -227,7 +232,12 @@ def copy_(self: Any, src: Any, non_blocking: bool = False) -> Any:
 
 
 def fill_(self: Any, value: Any) -> Any:
-    """Every element set to ``value``, a number or a zero-dim tensor."""
+    """Every element set to ``value``, a number or a zero-dim tensor.
+
+    >>> import minitorch_bn as torch
+    >>> torch.zeros(2).fill_(3)
+    tensor([3., 3.])
+    """
     if isinstance(value, Variable):
         if value._data.ndim:
             raise RuntimeError(
@@ -238,7 +248,12 @@ def fill_(self: Any, value: Any) -> Any:
 
 
 def zero_(self: Any) -> Any:
-    """Every element set to 0."""
+    """Every element set to 0.
+
+    >>> import minitorch_bn as torch
+    >>> torch.ones(2).zero_()
+    tensor([0., 0.])
+    """
     return elementwise.Zero.apply_(self, constant(0, self.dtype))
 
 
@@ -278,28 +293,58 @@ def _drawn(draw: Any, self: Any, *arguments: Any) -> Any:
 
 
 def uniform_(self: Any, from_: float = 0, to: float = 1, *, generator: Generator | None = None, **named: Any) -> Any:
-    """Uniform numbers in [from, to)."""
+    """Uniform numbers in [from, to).
+
+    >>> import minitorch_bn as torch
+    >>> _ = torch.manual_seed(0)
+    >>> torch.zeros(2).uniform_(0, 10)
+    tensor([4.9626, 7.6822])
+    """
     return _drawn(random.uniform_, self, float(named.get("from", from_)), float(to), generator)
 
 
 def normal_(self: Any, mean: float = 0, std: float = 1, *, generator: Generator | None = None) -> Any:
-    """Normal numbers."""
+    """Normal numbers.
+
+    >>> import minitorch_bn as torch
+    >>> _ = torch.manual_seed(0)
+    >>> torch.zeros(3).normal_()
+    tensor([ 1.5410, -0.2934, -2.1788])
+    """
     return _drawn(random.normal_, self, float(mean), float(std), generator)
 
 
 def random_(self: Any, *bounds: Any, generator: Generator | None = None, **named: Any) -> Any:
-    """Whole numbers: random_() over the dtype's range, random_(to), random_(from, to)."""
+    """Whole numbers: random_() over the dtype's range, random_(to), random_(from, to).
+
+    >>> import minitorch_bn as torch
+    >>> _ = torch.manual_seed(0)
+    >>> torch.zeros(3).random_(10)
+    tensor([4., 9., 3.])
+    """
     low, high = {0: (None, None), 1: (0, bounds[0] if bounds else None)}.get(len(bounds), bounds[:2])
     return _drawn(random.random_, self, named.get("from", low), named.get("to", high), generator)
 
 
 def bernoulli_(self: Any, p: Any = 0.5, *, generator: Generator | None = None) -> Any:
-    """1 with probability ``p`` (a number or a tensor), else 0."""
+    """1 with probability ``p`` (a number or a tensor), else 0.
+
+    >>> import minitorch_bn as torch
+    >>> _ = torch.manual_seed(0)
+    >>> torch.zeros(4).bernoulli_(0.5)
+    tensor([0., 0., 1., 0.])
+    """
     return _drawn(random.bernoulli_, self, p._data if isinstance(p, Variable) else p, generator)
 
 
 def exponential_(self: Any, lambd: float = 1, *, generator: Generator | None = None) -> Any:
-    """Exponentially distributed numbers with rate ``lambd``."""
+    """Exponentially distributed numbers with rate ``lambd``.
+
+    >>> import minitorch_bn as torch
+    >>> _ = torch.manual_seed(0)
+    >>> bool((torch.zeros(3).exponential_() > 0).all())
+    True
+    """
     return _drawn(random.exponential_, self, float(lambd), generator)
 
 
@@ -438,7 +483,12 @@ def float_power_(self: Any, exponent: Any) -> Any:
 
 
 def index_put_(self: Any, indices: Any, values: Any, accumulate: bool = False) -> Any:
-    """``values`` put (or added) in the places that a tuple of index tensors and masks names, in place."""
+    """``values`` put (or added) in the places that a tuple of index tensors and masks names, in place.
+
+    >>> import minitorch_bn as torch
+    >>> torch.zeros(3).index_put_((torch.tensor([0, 2]),), torch.tensor([1.0, 2.0]))
+    tensor([1., 0., 2.])
+    """
     return indexing.IndexPut.apply_(self, *indexing.index_put_arguments(self, indices, values, accumulate))
 
 
@@ -459,7 +509,12 @@ def index_fill_(self: Any, dim: int, index: Any, value: Any) -> Any:
 
 
 def put_(self: Any, index: Any, source: Any, accumulate: bool = False) -> Any:
-    """``source`` written (or added) in places of the flattened tensor, in place."""
+    """``source`` written (or added) in places of the flattened tensor, in place.
+
+    >>> import minitorch_bn as torch
+    >>> torch.zeros(3).put_(torch.tensor([0, 2]), torch.tensor([1.0, 2.0]))
+    tensor([1., 0., 2.])
+    """
     return scattering.Put.apply_(self, *scattering.put_arguments(self, index, source, accumulate))
 
 
@@ -469,7 +524,13 @@ def masked_scatter_(self: Any, mask: Any, source: Any) -> Any:
 
 
 def fill_diagonal_(self: Any, fill_value: float, wrap: bool = False) -> Any:
-    """``fill_value`` written on the main diagonal; with ``wrap`` it starts again below a tall matrix's end."""
+    """``fill_value`` written on the main diagonal; with ``wrap`` it starts again below a tall matrix's end.
+
+    >>> import minitorch_bn as torch
+    >>> torch.zeros(2, 2).fill_diagonal_(5)
+    tensor([[5., 0.],
+            [0., 5.]])
+    """
     sizes = self._data.shape
     if len(sizes) < 2:
         raise RuntimeError("dimensions must larger than 1")
@@ -485,7 +546,12 @@ def fill_diagonal_(self: Any, fill_value: float, wrap: bool = False) -> Any:
 
 
 def apply_(self: Any, callable: Any) -> Any:
-    """``callable(x)`` written over every element x, one after the other: slow. Refused where a gradient is wanted."""
+    """``callable(x)`` written over every element x, one after the other: slow. Refused where a gradient is wanted.
+
+    >>> import minitorch_bn as torch
+    >>> torch.tensor([1.0, 2.0]).apply_(lambda v: v * 10)
+    tensor([10., 20.])
+    """
     if self.requires_grad:
         raise TypeError("apply_ is only implemented on CPU tensors that do not require grad")
     for place in np.ndindex(self._data.shape):

@@ -82,11 +82,14 @@ def _arithmetic(function: Any, operator: type[Operator], ufunc: np.ufunc, reflec
     return method
 
 
-def _cast(dtype: dtypes.dtype) -> Any:
+def _cast(name: str, dtype: dtypes.dtype) -> Any:
     def method(self: Any, memory_format: Any = None) -> Any:
         return self.to(dtype, memory_format=memory_format)
 
-    method.__doc__ = f"As {dtype.name}."
+    case = f">>> import minitorch_bn as torch\n>>> torch.tensor([0, 1]).{name}().dtype\ntorch.{dtype.name}"
+    method.__doc__ = f"As {dtype.name}.\n\n{case}\n"
+    method.__name__ = name
+    method.__qualname__ = f"Tensor.{name}"
     return method
 
 
@@ -115,51 +118,102 @@ class Tensor(Variable):
 
     @property
     def shape(self) -> Size:
-        """The size of each dimension."""
+        """The size of each dimension.
+
+        >>> import minitorch_bn as torch
+        >>> torch.zeros(2, 3).shape
+        torch.Size([2, 3])
+        """
         return tuple.__new__(Size, self._data.shape)
 
     def size(self, dim: int | None = None) -> Any:
-        """The shape, or the size of one dimension."""
+        """The shape, or the size of one dimension.
+
+        >>> import minitorch_bn as torch
+        >>> x = torch.zeros(2, 3)
+        >>> x.size(), x.size(1)
+        (torch.Size([2, 3]), 3)
+        """
         return self.shape if dim is None else self._data.shape[_checked_dim(dim, self._data.ndim)]
 
     def stride(self, dim: int | None = None) -> Any:
-        """How many elements apart neighbours are in memory, for each dimension or one."""
+        """How many elements apart neighbours are in memory, for each dimension or one.
+
+        >>> import minitorch_bn as torch
+        >>> torch.zeros(2, 3).stride(), torch.zeros(2, 3).t().stride()
+        ((3, 1), (1, 3))
+        """
         strides = tuple(s // self._data.itemsize for s in self._data.strides)
         return strides if dim is None else strides[_checked_dim(dim, self._data.ndim)]
 
     @property
     def dtype(self) -> dtypes.dtype:
-        """The element type."""
+        """The element type.
+
+        >>> import minitorch_bn as torch
+        >>> torch.ones(1).dtype
+        torch.float32
+        """
         return dtypes.from_numpy_dtype(self._data.dtype)
 
     @property
     def device(self) -> device:
-        """Always the CPU."""
+        """Always the CPU.
+
+        >>> import minitorch_bn as torch
+        >>> torch.ones(1).device
+        device(type='cpu')
+        """
         return CPU
 
     @property
     def ndim(self) -> int:
-        """The number of dimensions."""
+        """The number of dimensions.
+
+        >>> import minitorch_bn as torch
+        >>> torch.zeros(2, 3).ndim
+        2
+        """
         return self._data.ndim
 
     @property
     def itemsize(self) -> int:
-        """The bytes of one element."""
+        """The bytes of one element.
+
+        >>> import minitorch_bn as torch
+        >>> torch.ones(1).itemsize
+        4
+        """
         return self._data.itemsize
 
     @property
     def nbytes(self) -> int:
-        """The bytes of all elements."""
+        """The bytes of all elements.
+
+        >>> import minitorch_bn as torch
+        >>> torch.zeros(2, 3).nbytes
+        24
+        """
         return self._data.nbytes
 
     def dim(self) -> int:
-        """The number of dimensions."""
+        """The number of dimensions.
+
+        >>> import minitorch_bn as torch
+        >>> torch.zeros(2, 3).dim()
+        2
+        """
         return self._data.ndim
 
     ndimension = dim
 
     def element_size(self) -> int:
-        """The bytes of one element."""
+        """The bytes of one element.
+
+        >>> import minitorch_bn as torch
+        >>> torch.ones(1).element_size()
+        4
+        """
         return self._data.itemsize
 
     def is_floating_point(self) -> bool:
@@ -181,39 +235,75 @@ class Tensor(Variable):
         return False
 
     def is_contiguous(self, memory_format: Any = contiguous_format) -> bool:
-        """Whether memory is in row-major order, or in that of ``memory_format``."""
+        """Whether memory is in row-major order, or in that of ``memory_format``.
+
+        >>> import minitorch_bn as torch
+        >>> torch.zeros(2, 3).t().is_contiguous()
+        False
+        """
         return self._data.transpose(memory_format.order(self._data.ndim)).flags.c_contiguous
 
     @property
     def layout(self) -> layout:
-        """How the elements lie in memory: ``torch.strided``."""
+        """How the elements lie in memory: ``torch.strided``.
+
+        >>> import minitorch_bn as torch
+        >>> torch.ones(1).layout
+        torch.strided
+        """
         return strided
 
     def storage_offset(self) -> int:
-        """How many elements after the start of its memory the first element lies."""
+        """How many elements after the start of its memory the first element lies.
+
+        >>> import minitorch_bn as torch
+        >>> torch.arange(4)[2:].storage_offset()
+        2
+        """
         start = self._data
         while isinstance(start.base, np.ndarray):
             start = start.base
         return (self._data.ctypes.data - start.ctypes.data) // self._data.itemsize
 
     def get_device(self) -> int:
-        """-1: the CPU."""
+        """-1: the CPU.
+
+        >>> import minitorch_bn as torch
+        >>> torch.ones(1).get_device()
+        -1
+        """
         return -1
 
     def data_ptr(self) -> int:
-        """The address of the first element."""
+        """The address of the first element.
+
+        >>> import minitorch_bn as torch
+        >>> x = torch.zeros(2)
+        >>> x.data_ptr() == x.view(2, 1).data_ptr()
+        True
+        """
         return self._data.ctypes.data
 
     @property
     def is_cuda(self) -> bool:
-        """Always False."""
+        """Always False.
+
+        >>> import minitorch_bn as torch
+        >>> torch.ones(1).is_cuda
+        False
+        """
         return False
 
     # -- its place in the graph --------------------------------------------------------------------------------------
 
     @property
     def requires_grad(self) -> bool:
-        """Whether a gradient is wanted: set on leaves, inherited by what is computed from them."""
+        """Whether a gradient is wanted: set on leaves, inherited by what is computed from them.
+
+        >>> import minitorch_bn as torch
+        >>> torch.ones(1).requires_grad, torch.ones(1, requires_grad=True).requires_grad
+        (False, True)
+        """
         # a view that is behind its base takes part in the base's history as soon as it is used
         return self._requires_grad or (self._view is not None and self._view.base._requires_grad)
 
@@ -232,7 +322,12 @@ class Tensor(Variable):
         self._requires_grad = value
 
     def requires_grad_(self, requires_grad: bool = True) -> Tensor:
-        """Sets ``requires_grad`` and returns the tensor."""
+        """Sets ``requires_grad`` and returns the tensor.
+
+        >>> import minitorch_bn as torch
+        >>> torch.ones(1).requires_grad_()
+        tensor([1.], requires_grad=True)
+        """
         if type(requires_grad) is not builtin_bool:
             raise TypeError(
                 "requires_grad_(): argument 'requires_grad' (position 1) must be bool, not "
@@ -246,7 +341,13 @@ class Tensor(Variable):
 
     @property
     def grad(self) -> Any:
-        """The accumulated gradient of a leaf, or of a tensor that retains it; None before the first backward."""
+        """The accumulated gradient of a leaf, or of a tensor that retains it; None before the first backward.
+
+        >>> import minitorch_bn as torch
+        >>> x = torch.tensor(3.0, requires_grad=True)
+        >>> (x * x).backward(); x.grad
+        tensor(6.)
+        """
         return self._grad
 
     @grad.setter
@@ -276,19 +377,36 @@ class Tensor(Variable):
 
     @property
     def grad_fn(self) -> Any:
-        """The node that computed this tensor; None for leaves."""
+        """The node that computed this tensor; None for leaves.
+
+        >>> import minitorch_bn as torch
+        >>> type((torch.ones(1, requires_grad=True) * 2).grad_fn).__name__
+        'MulBackward0'
+        """
         if self._view is not None:
             views.refresh(self)
         return self._node
 
     @property
     def is_leaf(self) -> bool:
-        """Whether it was not computed by a recorded operation."""
+        """Whether it was not computed by a recorded operation.
+
+        >>> import minitorch_bn as torch
+        >>> x = torch.ones(1, requires_grad=True)
+        >>> x.is_leaf, (x * 2).is_leaf
+        (True, False)
+        """
         return self.grad_fn is None
 
     @property
     def output_nr(self) -> int:
-        """Which output of ``grad_fn`` this is."""
+        """Which output of ``grad_fn`` this is.
+
+        >>> import minitorch_bn as torch
+        >>> a, b = torch.ones(2, requires_grad=True).unbind()
+        >>> b.output_nr
+        1
+        """
         return self._output_nr
 
     @property
@@ -304,7 +422,13 @@ class Tensor(Variable):
 
     @property
     def data(self) -> Tensor:
-        """The same memory without history; in-place changes through it go unnoticed by autograd."""
+        """The same memory without history; in-place changes through it go unnoticed by autograd.
+
+        >>> import minitorch_bn as torch
+        >>> x = torch.ones(2, requires_grad=True)
+        >>> x.data
+        tensor([1., 1.])
+        """
         return wrap(self._data.view())
 
     @data.setter
@@ -316,13 +440,25 @@ class Tensor(Variable):
         self._data = value._data.view()  # an array object of its own: saved values are recognised by identity
 
     def detach(self) -> Tensor:
-        """The same memory without history; in-place changes are noticed by graphs that saved this tensor."""
+        """The same memory without history; in-place changes are noticed by graphs that saved this tensor.
+
+        >>> import minitorch_bn as torch
+        >>> x = torch.ones(2, requires_grad=True)
+        >>> x.detach().requires_grad
+        False
+        """
         result = wrap(self._data.view())
         result._version_counter = self._version_counter
         return result
 
     def detach_(self) -> Tensor:
-        """Cuts this tensor off from its history."""
+        """Cuts this tensor off from its history.
+
+        >>> import minitorch_bn as torch
+        >>> x = torch.ones(2, requires_grad=True) * 2
+        >>> x.detach_().requires_grad
+        False
+        """
         if self._view is not None:
             raise RuntimeError(
                 "Can't detach views in-place. Use detach() instead. If you are using DistributedDataParallel (DDP) for "
@@ -333,7 +469,13 @@ class Tensor(Variable):
         return self
 
     def retain_grad(self) -> None:
-        """Makes backward store the gradient of this computed tensor in ``.grad``."""
+        """Makes backward store the gradient of this computed tensor in ``.grad``.
+
+        >>> import minitorch_bn as torch
+        >>> x = torch.ones(2, requires_grad=True); y = x * 3
+        >>> y.retain_grad(); y.sum().backward(); y.grad
+        tensor([1., 1.])
+        """
         if not self.requires_grad:
             raise RuntimeError("can't retain_grad on Tensor that has requires_grad=False")
         node = self.grad_fn
@@ -343,15 +485,35 @@ class Tensor(Variable):
 
     @property
     def retains_grad(self) -> bool:
-        """Whether this is a computed tensor whose gradient is stored."""
+        """Whether this is a computed tensor whose gradient is stored.
+
+        >>> import minitorch_bn as torch
+        >>> y = torch.ones(2, requires_grad=True) * 3
+        >>> y.retain_grad(); y.retains_grad
+        True
+        """
         return self._retains_grad
 
     def register_hook(self, hook: Any) -> hooks.RemovableHandle:
-        """``hook(grad)`` is called with the gradient of this tensor; a result that is not None replaces it."""
+        """``hook(grad)`` is called with the gradient of this tensor; a result that is not None replaces it.
+
+        >>> import minitorch_bn as torch
+        >>> x = torch.ones(2, requires_grad=True)
+        >>> handle = x.register_hook(lambda grad: grad * 10)
+        >>> x.sum().backward(); x.grad
+        tensor([10., 10.])
+        """
         return hooks.register_tensor_hook(self, hook)
 
     def register_post_accumulate_grad_hook(self, hook: Any) -> hooks.RemovableHandle:
-        """``hook(tensor)`` is called after a gradient was added to a leaf's ``.grad``."""
+        """``hook(tensor)`` is called after a gradient was added to a leaf's ``.grad``.
+
+        >>> import minitorch_bn as torch
+        >>> x = torch.ones(2, requires_grad=True)
+        >>> handle = x.register_post_accumulate_grad_hook(lambda x: print("gradient", x.grad))
+        >>> x.sum().backward()
+        gradient tensor([1., 1.])
+        """
         if not self.is_leaf:
             raise RuntimeError("post accumulate grad hooks cannot be registered on non-leaf tensors")
         if not self._requires_grad:
@@ -361,23 +523,44 @@ class Tensor(Variable):
     def backward(
         self, gradient: Any = None, retain_graph: bool | None = None, create_graph: bool = False, inputs: Any = None
     ) -> None:
-        """Adds the gradients of this tensor to the ``.grad`` of its leaves; a scalar needs no ``gradient``."""
+        """Adds the gradients of this tensor to the ``.grad`` of its leaves; a scalar needs no ``gradient``.
+
+        >>> import minitorch_bn as torch
+        >>> x = torch.tensor([1.0, 2.0], requires_grad=True)
+        >>> (x * x).sum().backward(); x.grad
+        tensor([2., 4.])
+        """
         engine.backward(self, gradient, retain_graph, create_graph, inputs=inputs)
 
     # -- to Python, numpy and other dtypes ---------------------------------------------------------------------------
 
     def item(self) -> Any:
-        """The only element, as a Python number."""
+        """The only element, as a Python number.
+
+        >>> import minitorch_bn as torch
+        >>> torch.tensor([2.5]).item()
+        2.5
+        """
         if self._data.size != 1:
             raise RuntimeError(f"a Tensor with {self._data.size} elements cannot be converted to Scalar")
         return self._data.item() if self._data.dtype.kind != "V" else float(self._data.reshape(()))
 
     def tolist(self) -> Any:
-        """Nested lists of Python numbers."""
+        """Nested lists of Python numbers.
+
+        >>> import minitorch_bn as torch
+        >>> torch.tensor([[1, 2], [3, 4]]).tolist()
+        [[1, 2], [3, 4]]
+        """
         return self._data.tolist()
 
     def numpy(self, *, force: bool = False) -> np.ndarray:
-        """A numpy array that shares this tensor's memory; refused while gradients are recorded unless ``force``."""
+        """A numpy array that shares this tensor's memory; refused while gradients are recorded unless ``force``.
+
+        >>> import minitorch_bn as torch
+        >>> torch.tensor([1.0, 2.0]).numpy()
+        array([1., 2.], dtype=float32)
+        """
         if self.requires_grad and not force:
             raise RuntimeError("Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead.")
         return self._data.view()
@@ -401,7 +584,12 @@ class Tensor(Variable):
         non_blocking: bool = False,
         memory_format: Any = None,
     ) -> Any:
-        """As another dtype: ``to(dtype)``, ``to(device, dtype)``, ``to(other)``; itself if nothing changes."""
+        """As another dtype: ``to(dtype)``, ``to(device, dtype)``, ``to(other)``; itself if nothing changes.
+
+        >>> import minitorch_bn as torch
+        >>> torch.ones(1).to(torch.float64), torch.ones(1).to("cpu", torch.int32)
+        (tensor([1.], dtype=torch.float64), tensor([1], dtype=torch.int32))
+        """
         for arg in args:
             if isinstance(arg, dtypes.dtype):
                 dtype = arg
@@ -417,29 +605,64 @@ class Tensor(Variable):
         return result if memory_format is None else shapes.contiguous(result, memory_format=memory_format)
 
     def type(self, dtype: Any = None) -> Any:
-        """The legacy type string (``torch.FloatTensor``), or the tensor as another dtype."""
+        """The legacy type string (``torch.FloatTensor``), or the tensor as another dtype.
+
+        >>> import minitorch_bn as torch
+        >>> torch.ones(1).type(), torch.ones(1).type(torch.int64).dtype
+        ('torch.FloatTensor', torch.int64)
+        """
         if dtype is None:
             return f"torch.{self.dtype.legacy_name}Tensor"
         return self.to(_legacy.dtype_of(dtype))
 
     def type_as(self, other: Any) -> Any:
-        """As the dtype of ``other``."""
+        """As the dtype of ``other``.
+
+        >>> import minitorch_bn as torch
+        >>> torch.ones(1).type_as(torch.zeros(1, dtype=torch.int8)).dtype
+        torch.int8
+        """
         return self.to(other.dtype)
 
     def cpu(self) -> Tensor:
-        """The tensor itself: everything is on the CPU."""
+        """The tensor itself: everything is on the CPU.
+
+        >>> import minitorch_bn as torch
+        >>> x = torch.ones(1)
+        >>> x.cpu() is x
+        True
+        """
         return self
 
     def cuda(self, device: Any = None, non_blocking: builtin_bool = False) -> Any:
-        """Refused with an AssertionError: there is no such device."""
+        """Refused with an AssertionError: there is no such device.
+
+        >>> import minitorch_bn as torch
+        >>> torch.ones(1).cuda()
+        Traceback (most recent call last):
+        AssertionError: Torch not compiled with CUDA enabled
+        """
         return self.to("cuda")
 
-    float, double, half = _cast(dtypes.float32), _cast(dtypes.float64), _cast(dtypes.float16)
-    bfloat16, bool, byte = _cast(dtypes.bfloat16), _cast(dtypes.bool), _cast(dtypes.uint8)
-    int, long, short, char = _cast(dtypes.int32), _cast(dtypes.int64), _cast(dtypes.int16), _cast(dtypes.int8)
+    float = _cast("float", dtypes.float32)
+    double = _cast("double", dtypes.float64)
+    half = _cast("half", dtypes.float16)
+    bfloat16 = _cast("bfloat16", dtypes.bfloat16)
+    bool = _cast("bool", dtypes.bool)
+    byte = _cast("byte", dtypes.uint8)
+    int = _cast("int", dtypes.int32)
+    long = _cast("long", dtypes.int64)
+    short = _cast("short", dtypes.int16)
+    char = _cast("char", dtypes.int8)
 
     def clone(self, *, memory_format: Any = None) -> Any:
-        """A copy with memory of its own, on the tape."""
+        """A copy with memory of its own, on the tape.
+
+        >>> import minitorch_bn as torch
+        >>> x = torch.zeros(2); y = x.clone(); y[0] = 1
+        >>> x, y
+        (tensor([0., 0.]), tensor([1., 0.]))
+        """
         return shapes.contiguous(elementwise.Clone.apply(self), memory_format=memory_format)
 
     def __bool__(self) -> builtin_bool:
@@ -618,11 +841,21 @@ class Tensor(Variable):
     is_nonzero, is_signed, is_same_size = special.is_nonzero, special.is_signed, special.is_same_size
 
     def where(self, condition: Any, other: Any) -> Any:
-        """self where the condition holds, else other."""
+        """self where the condition holds, else other.
+
+        >>> import minitorch_bn as torch
+        >>> torch.tensor([1, 2]).where(torch.tensor([True, False]), torch.tensor([-1, -2]))
+        tensor([ 1, -2])
+        """
         return elementwise.where(condition, self, other)
 
     def polygamma(self, n: builtin_int) -> Any:
-        """The n-th derivative of digamma."""
+        """The n-th derivative of digamma.
+
+        >>> import minitorch_bn as torch
+        >>> torch.tensor([1.0]).polygamma(1)
+        tensor([1.6449])
+        """
         return special.polygamma(n, self)
 
     # -- reductions --------------------------------------------------------------------------------------------------
@@ -777,7 +1010,12 @@ def is_tensor(obj: Any, /) -> bool:
 
 
 def scalar_tensor(value: Any, *, dtype: Any = None) -> Any:
-    """A zero-dim tensor of the default dtype (or ``dtype``)."""
+    """A zero-dim tensor of the default dtype (or ``dtype``).
+
+    >>> import minitorch_bn as torch
+    >>> torch.scalar_tensor(3.5)
+    tensor(3.5000)
+    """
     return constant(value, dtype or dtypes.get_default_dtype())
 
 

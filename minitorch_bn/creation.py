@@ -571,21 +571,36 @@ def full_like(
 def new_zeros(
     input: Any, *size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False, **others: Any
 ) -> Any:
-    """Zeros of the input's dtype."""
+    """Zeros of the input's dtype.
+
+    >>> import minitorch_bn as torch
+    >>> torch.ones(2).new_zeros(3)
+    tensor([0., 0., 0.])
+    """
     return zeros(*size, dtype=dtype or input.dtype, device=device, requires_grad=requires_grad, **others)
 
 
 def new_ones(
     input: Any, *size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False, **others: Any
 ) -> Any:
-    """Ones of the input's dtype."""
+    """Ones of the input's dtype.
+
+    >>> import minitorch_bn as torch
+    >>> torch.zeros(2).new_ones(3)
+    tensor([1., 1., 1.])
+    """
     return ones(*size, dtype=dtype or input.dtype, device=device, requires_grad=requires_grad, **others)
 
 
 def new_empty(
     input: Any, *size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False, **others: Any
 ) -> Any:
-    """An unset tensor of the input's dtype."""
+    """An unset tensor of the input's dtype.
+
+    >>> import minitorch_bn as torch
+    >>> torch.zeros(2, dtype=torch.int8).new_empty(3).dtype
+    torch.int8
+    """
     return empty(*size, dtype=dtype or input.dtype, device=device, requires_grad=requires_grad, **others)
 
 
@@ -599,14 +614,24 @@ def new_full(
     requires_grad: bool = False,
     **others: Any,
 ) -> Any:
-    """A tensor of the input's dtype filled with one value."""
+    """A tensor of the input's dtype filled with one value.
+
+    >>> import minitorch_bn as torch
+    >>> torch.zeros(2).new_full((3,), 7)
+    tensor([7., 7., 7.])
+    """
     return full(size, fill_value, dtype=dtype or input.dtype, device=device, requires_grad=requires_grad, **others)
 
 
 def new_tensor(
     input: Any, data: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False, **others: Any
 ) -> Any:
-    """A tensor of the input's dtype with a copy of ``data``."""
+    """A tensor of the input's dtype with a copy of ``data``.
+
+    >>> import minitorch_bn as torch
+    >>> torch.zeros(2, dtype=torch.float64).new_tensor([1, 2])
+    tensor([1., 2.], dtype=torch.float64)
+    """
     return tensor(data, dtype=dtype or input.dtype, device=device, requires_grad=requires_grad, **others)
 
 

@@ -130,12 +130,22 @@ def norm(A: Any, ord: Any = None, dim: Any = None, keepdim: bool = False, *, dty
 
 
 def diagonal(A: Any, *, offset: int = 0, dim1: int = -2, dim2: int = -1) -> Any:
-    """The diagonal of matrices, as the last dimension; a view."""
+    """The diagonal of matrices, as the last dimension; a view.
+
+    >>> import minitorch_bn as torch
+    >>> torch.linalg.diagonal(torch.tensor([[1, 2], [3, 4]]))
+    tensor([1, 4])
+    """
     return _diagonal(A, offset, dim1, dim2)
 
 
 def vecdot(x: Any, y: Any, *, dim: int = -1) -> Any:
-    """Inner products of vectors along ``dim``."""
+    """Inner products of vectors along ``dim``.
+
+    >>> import minitorch_bn as torch
+    >>> torch.linalg.vecdot(torch.tensor([1.0, 2.0]), torch.tensor([3.0, 4.0]))
+    tensor(11.)
+    """
     return (x * y).sum(dim)
 
 
@@ -143,6 +153,11 @@ def multi_dot(tensors: Any) -> Any:
     """The product of a list of matrices in the cheapest order; the first and last may be vectors.
 
     Cormen et al., Introduction to Algorithms, section 15.2.
+
+    >>> import minitorch_bn as torch
+    >>> torch.linalg.multi_dot([torch.ones(2, 3), torch.ones(3, 4), torch.ones(4, 1)])
+    tensor([[12.],
+            [12.]])
     """
     parts = list(tensors)
     if len(parts) < 2:

@@ -83,13 +83,25 @@ def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
 
 
 def uniform_(tensor: Tensor, a: float = 0.0, b: float = 1.0, generator: Generator | None = None) -> Tensor:
-    """Numbers uniform in [a, b)."""
+    """Numbers uniform in [a, b).
+
+    >>> import minitorch_bn as torch
+    >>> _ = torch.manual_seed(0)
+    >>> torch.nn.init.uniform_(torch.empty(2), 0, 10)
+    tensor([4.9626, 7.6822])
+    """
     with no_grad():
         return tensor.uniform_(a, b, generator=generator)
 
 
 def normal_(tensor: Tensor, mean: float = 0.0, std: float = 1.0, generator: Generator | None = None) -> Tensor:
-    """Normal numbers."""
+    """Normal numbers.
+
+    >>> import minitorch_bn as torch
+    >>> _ = torch.manual_seed(0)
+    >>> torch.nn.init.normal_(torch.empty(3), std=0.1)
+    tensor([ 0.1541, -0.0293, -0.2179])
+    """
     with no_grad():
         return tensor.normal_(mean, std, generator=generator)
 
@@ -102,25 +114,46 @@ def trunc_normal_(
     b: float = 2.0,
     generator: Generator | None = None,
 ) -> Tensor:
-    """Normal numbers between a and b; those outside are drawn again."""
+    """Normal numbers between a and b; those outside are drawn again.
+
+    >>> import minitorch_bn as torch
+    >>> _ = torch.manual_seed(0)
+    >>> bool((torch.nn.init.trunc_normal_(torch.empty(100), a=-1, b=1).abs() <= 1).all())
+    True
+    """
     random.trunc_normal_(tensor._data, mean, std, a, b, generator)
     tensor._version_counter[0] += 1
     return tensor
 
 
 def constant_(tensor: Tensor, val: float) -> Tensor:
-    """Every element ``val``."""
+    """Every element ``val``.
+
+    >>> import minitorch_bn as torch
+    >>> torch.nn.init.constant_(torch.empty(2), 0.3)
+    tensor([0.3000, 0.3000])
+    """
     with no_grad():
         return tensor.fill_(val)
 
 
 def ones_(tensor: Tensor) -> Tensor:
-    """Every element 1."""
+    """Every element 1.
+
+    >>> import minitorch_bn as torch
+    >>> torch.nn.init.ones_(torch.empty(2))
+    tensor([1., 1.])
+    """
     return constant_(tensor, 1.0)
 
 
 def zeros_(tensor: Tensor) -> Tensor:
-    """Every element 0."""
+    """Every element 0.
+
+    >>> import minitorch_bn as torch
+    >>> torch.nn.init.zeros_(torch.empty(2))
+    tensor([0., 0.])
+    """
     return constant_(tensor, 0.0)
 
 
@@ -141,6 +174,10 @@ def dirac_(tensor: Tensor, groups: int = 1) -> Tensor:
     """A convolution's weight (out, in / groups, *kernel) that passes on as many channels of each group as possible.
 
     ValueError unless the tensor has 3 to 5 dimensions and ``groups`` divides the first.
+
+    >>> import minitorch_bn as torch
+    >>> torch.nn.init.dirac_(torch.empty(1, 1, 3))
+    tensor([[[0., 1., 0.]]])
     """
     shape = tensor.shape
     if len(shape) not in (3, 4, 5):
@@ -157,14 +194,26 @@ def dirac_(tensor: Tensor, groups: int = 1) -> Tensor:
 
 
 def xavier_uniform_(tensor: Tensor, gain: float = 1.0, generator: Generator | None = None) -> Tensor:
-    """Uniform in [-b, b), b = gain * sqrt(6 / (fan_in + fan_out)) (Glorot and Bengio 2010, equation 16)."""
+    """Uniform in [-b, b), b = gain * sqrt(6 / (fan_in + fan_out)) (Glorot and Bengio 2010, equation 16).
+
+    >>> import minitorch_bn as torch
+    >>> _ = torch.manual_seed(0)
+    >>> w = torch.nn.init.xavier_uniform_(torch.empty(3, 5)); bool((w.abs() <= (6 / (3 + 5)) ** 0.5).all())
+    True
+    """
     fan_in, fan_out = _calculate_fan_in_and_fan_out(tensor)
     bound = math.sqrt(3.0) * _xavier_std(gain, fan_in, fan_out)
     return uniform_(tensor, -bound, bound, generator)
 
 
 def xavier_normal_(tensor: Tensor, gain: float = 1.0, generator: Generator | None = None) -> Tensor:
-    """Normal with standard deviation gain * sqrt(2 / (fan_in + fan_out)) (Glorot and Bengio 2010)."""
+    """Normal with standard deviation gain * sqrt(2 / (fan_in + fan_out)) (Glorot and Bengio 2010).
+
+    >>> import minitorch_bn as torch
+    >>> _ = torch.manual_seed(0)
+    >>> w = torch.nn.init.xavier_normal_(torch.empty(100, 100)); f"{w.std():.2f}"
+    '0.10'
+    """
     fan_in, fan_out = _calculate_fan_in_and_fan_out(tensor)
     return normal_(tensor, 0.0, _xavier_std(gain, fan_in, fan_out), generator)
 
@@ -188,6 +237,11 @@ def kaiming_uniform_(
         mode: "fan_in" keeps the variance of the forward pass, "fan_out" that of the backward pass.
         nonlinearity: what follows, for ``calculate_gain``.
         generator: where the numbers come from.
+
+    >>> import minitorch_bn as torch
+    >>> _ = torch.manual_seed(0)
+    >>> w = torch.nn.init.kaiming_uniform_(torch.empty(3, 6)); bool((w.abs() <= 1).all())
+    True
     """
     if 0 in tensor.shape:
         warnings.warn("Initializing zero-element tensors is a no-op", stacklevel=2)
@@ -203,7 +257,13 @@ def kaiming_normal_(
     nonlinearity: str = "leaky_relu",
     generator: Generator | None = None,
 ) -> Tensor:
-    """Normal with standard deviation gain / sqrt(fan) (He et al. 2015); arguments as in ``kaiming_uniform_``."""
+    """Normal with standard deviation gain / sqrt(fan) (He et al. 2015); arguments as in ``kaiming_uniform_``.
+
+    >>> import minitorch_bn as torch
+    >>> _ = torch.manual_seed(0)
+    >>> w = torch.nn.init.kaiming_normal_(torch.empty(100, 50)); f"{w.std():.2f}"
+    '0.20'
+    """
     if 0 in tensor.shape:
         warnings.warn("Initializing zero-element tensors is a no-op", stacklevel=2)
         return tensor
@@ -235,6 +295,11 @@ def orthogonal_(tensor: Tensor, gain: float = 1, generator: Generator | None = N
     """A (semi-)orthogonal matrix times gain; dimensions behind the first count as one (Saxe et al. 2013).
 
     ValueError for fewer than 2 dimensions.
+
+    >>> import minitorch_bn as torch
+    >>> _ = torch.manual_seed(0)
+    >>> w = torch.nn.init.orthogonal_(torch.empty(2, 3)); torch.allclose(w @ w.T, torch.eye(2), atol=1e-6)
+    True
     """
     if tensor.ndim < 2:
         raise ValueError("Only tensors with 2 or more dimensions are supported")
@@ -253,6 +318,11 @@ def sparse_(tensor: Tensor, sparsity: float, std: float = 0.01, generator: Gener
     """Normal numbers, of which in each column the share ``sparsity`` (rounded up) is 0 (Martens 2010).
 
     ValueError unless the tensor has 2 dimensions. The default generator draws where the zeros are, as in PyTorch.
+
+    >>> import minitorch_bn as torch
+    >>> _ = torch.manual_seed(0)
+    >>> w = torch.nn.init.sparse_(torch.empty(10, 2), sparsity=0.3); (w == 0).sum(dim=0)
+    tensor([3, 3])
     """
     if tensor.ndim != 2:
         raise ValueError("Only tensors with 2 dimensions are supported")

@@ -200,7 +200,12 @@ class UninitializedParameter(UninitializedTensorMixin, Parameter):  # type: igno
 
 
 class UninitializedBuffer(UninitializedTensorMixin, Tensor):
-    """A buffer whose shape is not known yet; otherwise as ``UninitializedParameter``."""
+    """A buffer whose shape is not known yet; otherwise as ``UninitializedParameter``.
+
+    >>> import minitorch_bn as torch
+    >>> torch.nn.UninitializedBuffer()
+    <UninitializedBuffer>
+    """
 
     __slots__ = ()
     cls_to_become = Tensor

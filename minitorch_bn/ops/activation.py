@@ -312,7 +312,12 @@ def relu(input: Any, inplace: bool = False) -> Any:
 
 
 def relu_(input: Any) -> Any:
-    """``relu`` in place."""
+    """``relu`` in place.
+
+    >>> import minitorch_bn as torch
+    >>> torch.nn.functional.relu_(torch.tensor([-1.0, 2.0]))
+    tensor([0., 2.])
+    """
     return relu(input, inplace=True)
 
 
@@ -328,7 +333,12 @@ def leaky_relu(input: Any, negative_slope: float = 0.01, inplace: bool = False) 
 
 
 def leaky_relu_(input: Any, negative_slope: float = 0.01) -> Any:
-    """``leaky_relu`` in place."""
+    """``leaky_relu`` in place.
+
+    >>> import minitorch_bn as torch
+    >>> torch.nn.functional.leaky_relu_(torch.tensor([-1.0, 2.0]), 0.1)
+    tensor([-0.1000,  2.0000])
+    """
     return leaky_relu(input, negative_slope, inplace=True)
 
 
@@ -344,7 +354,12 @@ def elu(input: Any, alpha: float = 1.0, inplace: bool = False) -> Any:
 
 
 def elu_(input: Any, alpha: float = 1.0) -> Any:
-    """``elu`` in place."""
+    """``elu`` in place.
+
+    >>> import minitorch_bn as torch
+    >>> torch.nn.functional.elu_(torch.tensor([-1.0, 2.0]))
+    tensor([-0.6321,  2.0000])
+    """
     return elu(input, alpha, inplace=True)
 
 
@@ -362,7 +377,12 @@ def celu(input: Any, alpha: float = 1.0, inplace: bool = False) -> Any:
 
 
 def celu_(input: Any, alpha: float = 1.0) -> Any:
-    """``celu`` in place."""
+    """``celu`` in place.
+
+    >>> import minitorch_bn as torch
+    >>> torch.nn.functional.celu_(torch.tensor([-1.0, 2.0]))
+    tensor([-0.6321,  2.0000])
+    """
     return celu(input, alpha, inplace=True)
 
 
@@ -378,7 +398,12 @@ def selu(input: Any, inplace: bool = False) -> Any:
 
 
 def selu_(input: Any) -> Any:
-    """``selu`` in place."""
+    """``selu`` in place.
+
+    >>> import minitorch_bn as torch
+    >>> torch.nn.functional.selu_(torch.tensor([-1.0, 2.0]))
+    tensor([-1.1113,  2.1014])
+    """
     return selu(input, inplace=True)
 
 
@@ -440,7 +465,12 @@ def logsigmoid(input: Any) -> Any:
 
 
 def softsign(input: Any) -> Any:
-    """input / (1 + |input|)."""
+    """input / (1 + |input|).
+
+    >>> import minitorch_bn as torch
+    >>> torch.nn.functional.softsign(torch.tensor([-1.0, 0.0, 3.0]))
+    tensor([-0.5000,  0.0000,  0.7500])
+    """
     require_tensor("softsign", input)
     if input._data.dtype.kind == "b":
         raise NotImplementedError("\"abs_cpu\" not implemented for 'Bool'")
@@ -448,7 +478,12 @@ def softsign(input: Any) -> Any:
 
 
 def tanhshrink(input: Any) -> Any:
-    """input - tanh(input)."""
+    """input - tanh(input).
+
+    >>> import minitorch_bn as torch
+    >>> torch.nn.functional.tanhshrink(torch.tensor([0.0, 1.0]))
+    tensor([0.0000, 0.2384])
+    """
     require_tensor("tanhshrink", input)
     return input - input.tanh()
 
@@ -469,35 +504,65 @@ def hardtanh(input: Any, min_val: float = -1.0, max_val: float = 1.0, inplace: b
 
 
 def hardtanh_(input: Any, min_val: float = -1.0, max_val: float = 1.0) -> Any:
-    """``hardtanh`` in place."""
+    """``hardtanh`` in place.
+
+    >>> import minitorch_bn as torch
+    >>> torch.nn.functional.hardtanh_(torch.tensor([-2.0, 0.5, 2.0]))
+    tensor([-1.0000,  0.5000,  1.0000])
+    """
     return hardtanh(input, min_val, max_val, inplace=True)
 
 
 def relu6(input: Any, inplace: bool = False) -> Any:
-    """input limited to [0, 6]."""
+    """input limited to [0, 6].
+
+    >>> import minitorch_bn as torch
+    >>> torch.nn.functional.relu6(torch.tensor([-1.0, 3.0, 8.0]))
+    tensor([0., 3., 6.])
+    """
     return hardtanh(input, 0.0, 6.0, inplace)
 
 
 def hardsigmoid(input: Any, inplace: bool = False) -> Any:
-    """(input + 3) / 6 limited to [0, 1]."""
+    """(input + 3) / 6 limited to [0, 1].
+
+    >>> import minitorch_bn as torch
+    >>> torch.nn.functional.hardsigmoid(torch.tensor([-4.0, 0.0, 4.0]))
+    tensor([0.0000, 0.5000, 1.0000])
+    """
     _check_floating("hardsigmoid", "hardsigmoid_cpu", input)
     return Hardsigmoid.apply_(input) if inplace else Hardsigmoid.apply(input)
 
 
 def hardswish(input: Any, inplace: bool = False) -> Any:
-    """input * hardsigmoid(input) (Howard et al. 2019)."""
+    """input * hardsigmoid(input) (Howard et al. 2019).
+
+    >>> import minitorch_bn as torch
+    >>> torch.nn.functional.hardswish(torch.tensor([-4.0, 1.5, 4.0]))
+    tensor([-0.0000, 1.1250, 4.0000])
+    """
     _check_floating("hardswish", "hardswish_cpu", input)
     return Hardswish.apply_(input) if inplace else Hardswish.apply(input)
 
 
 def hardshrink(input: Any, lambd: float = 0.5) -> Any:
-    """0 where |input| <= lambd, else input."""
+    """0 where |input| <= lambd, else input.
+
+    >>> import minitorch_bn as torch
+    >>> torch.nn.functional.hardshrink(torch.tensor([-1.0, 0.2, 2.0]))
+    tensor([-1.,  0.,  2.])
+    """
     _check_floating("hardshrink", "hardshrink_cpu", input)
     return Hardshrink.apply(input, lambd)
 
 
 def softshrink(input: Any, lambd: float = 0.5) -> Any:
-    """input moved by lambd towards 0, where |input| <= lambd 0; RuntimeError for a negative lambd."""
+    """input moved by lambd towards 0, where |input| <= lambd 0; RuntimeError for a negative lambd.
+
+    >>> import minitorch_bn as torch
+    >>> torch.nn.functional.softshrink(torch.tensor([-1.0, 0.2, 2.0]))
+    tensor([-0.5000,  0.0000,  1.5000])
+    """
     _check_floating("softshrink", "softshrink_check", input)
     limit = dtypes.finfo(input.dtype).max
     if not 0 <= lambd <= limit:
@@ -508,7 +573,12 @@ def softshrink(input: Any, lambd: float = 0.5) -> Any:
 
 
 def threshold(input: Any, threshold: float, value: float, inplace: bool = False) -> Any:
-    """input where it is above the threshold, else value."""
+    """input where it is above the threshold, else value.
+
+    >>> import minitorch_bn as torch
+    >>> torch.nn.functional.threshold(torch.tensor([0.2, 1.0]), 0.5, 0.0)
+    tensor([0., 1.])
+    """
     require_tensor("threshold", input)
     if input._data.dtype.kind == "b":
         raise NotImplementedError("\"threshold_cpu\" not implemented for 'Bool'")
@@ -516,7 +586,12 @@ def threshold(input: Any, threshold: float, value: float, inplace: bool = False)
 
 
 def threshold_(input: Any, threshold: float, value: float) -> Any:
-    """``threshold`` in place."""
+    """``threshold`` in place.
+
+    >>> import minitorch_bn as torch
+    >>> torch.nn.functional.threshold_(torch.tensor([0.2, 1.0]), 0.5, 0.0)
+    tensor([0., 1.])
+    """
     return Threshold.apply_(input, threshold, value)
 
 
@@ -590,14 +665,24 @@ def softmax(input: Any, dim: int | None = None, _stacklevel: int = 3, dtype: Any
 
 
 def log_softmax(input: Any, dim: int | None = None, _stacklevel: int = 3, dtype: Any = None) -> Any:
-    """log(softmax(input)) along ``dim``, computed without the detour."""
+    """log(softmax(input)) along ``dim``, computed without the detour.
+
+    >>> import minitorch_bn as torch
+    >>> torch.nn.functional.log_softmax(torch.tensor([0.0, 0.0]), dim=0)
+    tensor([-0.6931, -0.6931])
+    """
     require_tensor("log_softmax", input)
     d = _softmax_dim("log_softmax", input._data.ndim, _stacklevel) if dim is None else dim
     return input.log_softmax(d, dtype=dtype)
 
 
 def softmin(input: Any, dim: int | None = None, _stacklevel: int = 3, dtype: Any = None) -> Any:
-    """softmax(-input) along ``dim``."""
+    """softmax(-input) along ``dim``.
+
+    >>> import minitorch_bn as torch
+    >>> torch.nn.functional.softmin(torch.tensor([0.0, 1.0]), dim=0)
+    tensor([0.7311, 0.2689])
+    """
     require_tensor("softmin", input)
     return (-input).softmax(_softmax_dim("softmin", input._data.ndim, _stacklevel) if dim is None else dim, dtype=dtype)
 
@@ -655,7 +740,13 @@ def _channel_dropped(input: Any, p: float, training: bool, inplace: bool) -> Any
 
 
 def dropout1d(input: Any, p: float = 0.5, training: bool = True, inplace: bool = False) -> Any:
-    """Dropout of whole channels of an (N, C, L) or (C, L) input (Tompson et al. 2015)."""
+    """Dropout of whole channels of an (N, C, L) or (C, L) input (Tompson et al. 2015).
+
+    >>> import minitorch_bn as torch
+    >>> torch.nn.functional.dropout1d(torch.ones(1, 2, 3), training=False)
+    tensor([[[1., 1., 1.],
+             [1., 1., 1.]]])
+    """
     _check_probability(p)
     require_tensor("feature_dropout", input)
     ndim = input._data.ndim
@@ -682,7 +773,12 @@ def _warn_unusual_input(name: str, spatial: int, ndim: int) -> None:
 
 
 def dropout2d(input: Any, p: float = 0.5, training: bool = True, inplace: bool = False) -> Any:
-    """Dropout of whole channels of an (N, C, H, W) input; a 3-d one is taken as (N, C, L), as PyTorch does."""
+    """Dropout of whole channels of an (N, C, H, W) input; a 3-d one is taken as (N, C, L), as PyTorch does.
+
+    >>> import minitorch_bn as torch
+    >>> torch.nn.functional.dropout2d(torch.ones(1, 2, 2, 2), p=1.0).sum()
+    tensor(0.)
+    """
     _check_probability(p)
     require_tensor("feature_dropout", input)
     ndim = input._data.ndim
@@ -700,7 +796,12 @@ def dropout2d(input: Any, p: float = 0.5, training: bool = True, inplace: bool =
 
 
 def dropout3d(input: Any, p: float = 0.5, training: bool = True, inplace: bool = False) -> Any:
-    """Dropout of whole channels of an (N, C, D, H, W) or (C, D, H, W) input."""
+    """Dropout of whole channels of an (N, C, D, H, W) or (C, D, H, W) input.
+
+    >>> import minitorch_bn as torch
+    >>> torch.nn.functional.dropout3d(torch.ones(1, 2, 2, 2, 2), p=1.0).sum()
+    tensor(0.)
+    """
     _check_probability(p)
     require_tensor("feature_dropout", input)
     ndim = input._data.ndim

@@ -81,13 +81,23 @@ def linalg_svd(A: Any, full_matrices: bool = True) -> Any:
 
 
 def linalg_svdvals(A: Any) -> Any:
-    """The singular values of matrices (*, m, n), in descending order."""
+    """The singular values of matrices (*, m, n), in descending order.
+
+    >>> import minitorch_bn as torch
+    >>> torch.linalg.svdvals(torch.tensor([[3.0, 0.0], [0.0, 4.0]]))
+    tensor([4., 3.])
+    """
     _matrices("linalg.svd", A)
     return Svd.apply(A)[1]
 
 
 def svd(input: Any, some: bool = True, compute_uv: bool = True) -> Any:
-    """(U, S, V) with input = U diag(S) V^T; ``torch.linalg.svd`` has replaced it."""
+    """(U, S, V) with input = U diag(S) V^T; ``torch.linalg.svd`` has replaced it.
+
+    >>> import minitorch_bn as torch
+    >>> torch.svd(torch.tensor([[3.0, 0.0], [0.0, 4.0]])).S
+    tensor([4., 3.])
+    """
     if not compute_uv:
         raise NotImplementedError("svd(compute_uv=False): use torch.linalg.svdvals")
     u, s, vh = linalg_svd(input, full_matrices=not some)

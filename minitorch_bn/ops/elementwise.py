@@ -793,7 +793,12 @@ def round(input: Any, *, decimals: int = 0) -> Any:
 
 
 def sign(input: Any) -> Any:
-    """-1, 0 or 1, element by element; its gradient is 0."""
+    """-1, 0 or 1, element by element; its gradient is 0.
+
+    >>> import minitorch_bn as torch
+    >>> torch.sign(torch.tensor([-3.0, 0.0, 2.0]))
+    tensor([-1.,  0.,  1.])
+    """
     require_tensor("sign", input)
     return Sign.apply(input)
 

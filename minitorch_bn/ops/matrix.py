@@ -298,7 +298,12 @@ def cross(input: Any, other: Any, dim: int | None = None) -> Any:
 
 
 def linalg_cross(input: Any, other: Any, *, dim: int = -1) -> Any:
-    """The cross product of vectors of three along ``dim``; other dimensions broadcast."""
+    """The cross product of vectors of three along ``dim``; other dimensions broadcast.
+
+    >>> import minitorch_bn as torch
+    >>> torch.linalg.cross(torch.tensor([1.0, 0.0, 0.0]), torch.tensor([0.0, 1.0, 0.0]))
+    tensor([0., 0., 1.])
+    """
     require_tensors("linalg_cross", input=input, other=other)
     if input._data.ndim != other._data.ndim:
         raise RuntimeError("linalg.cross: inputs must have the same number of dimensions.")
@@ -418,7 +423,12 @@ def block_diag(*tensors: Any) -> Any:
 
 
 class LinAlgError(RuntimeError):
-    """A matrix has no inverse."""
+    """A matrix has no inverse.
+
+    >>> import minitorch_bn as torch
+    >>> issubclass(torch.linalg.LinAlgError, RuntimeError)
+    True
+    """
 
 
 def _square(name: str, a: Any) -> None:

@@ -338,7 +338,13 @@ def reshape(input: Any, *sizes: Any, shape: Any = None) -> Any:
 
 
 def view(input: Any, *shape: Any) -> Any:
-    """Like ``reshape``, but always shares memory: RuntimeError where the layout does not allow that."""
+    """Like ``reshape``, but always shares memory: RuntimeError where the layout does not allow that.
+
+    >>> import minitorch_bn as torch
+    >>> torch.arange(4).view(2, -1)
+    tensor([[0, 1],
+            [2, 3]])
+    """
     if len(shape) == 1 and hasattr(shape[0], "is_floating_point"):
         raise NotImplementedError("view(dtype) is not supported here: use .to(dtype)")
     sizes = _resolve(size_argument(shape, "view"), input._data.size)
@@ -352,12 +358,23 @@ def view(input: Any, *shape: Any) -> Any:
 
 
 def view_as(input: Any, other: Any) -> Any:
-    """A view in the shape of ``other``."""
+    """A view in the shape of ``other``.
+
+    >>> import minitorch_bn as torch
+    >>> torch.arange(4).view_as(torch.zeros(2, 2)).shape
+    torch.Size([2, 2])
+    """
     return view(input, other._data.shape)
 
 
 def reshape_as(input: Any, other: Any) -> Any:
-    """Reshaped to the shape of ``other``."""
+    """Reshaped to the shape of ``other``.
+
+    >>> import minitorch_bn as torch
+    >>> torch.arange(4).reshape_as(torch.zeros(2, 2))
+    tensor([[0, 1],
+            [2, 3]])
+    """
     return reshape(input, other._data.shape)
 
 
@@ -465,12 +482,22 @@ def t(input: Any) -> Any:
 
 
 def reverse_dims(input: Any) -> Any:
-    """``x.T``: dimensions in reversed order."""
+    """``x.T``: dimensions in reversed order.
+
+    >>> import minitorch_bn as torch
+    >>> torch.zeros(2, 3).T.shape
+    torch.Size([3, 2])
+    """
     return Permute.apply(input, tuple(reversed(range(input._data.ndim))))
 
 
 def matrix_transpose(input: Any) -> Any:
-    """``x.mT``: the last two dimensions swapped."""
+    """``x.mT``: the last two dimensions swapped.
+
+    >>> import minitorch_bn as torch
+    >>> torch.zeros(5, 2, 3).mT.shape
+    torch.Size([5, 3, 2])
+    """
     ndim = input._data.ndim
     if ndim < 2:
         raise RuntimeError(f"tensor.mT is only supported on matrices or batches of matrices. Got {ndim}-D tensor.")
@@ -508,7 +535,13 @@ def movedim(input: Any, source: Any, destination: Any) -> Any:
 
 
 def expand(input: Any, *sizes: Any) -> Any:
-    """Dimensions of size 1 repeated to ``sizes`` without a copy; -1 keeps a size."""
+    """Dimensions of size 1 repeated to ``sizes`` without a copy; -1 keeps a size.
+
+    >>> import minitorch_bn as torch
+    >>> torch.tensor([[1], [2]]).expand(2, 3)
+    tensor([[1, 1, 1],
+            [2, 2, 2]])
+    """
     wanted, shape = size_argument(sizes, "expand"), input._data.shape
     if len(wanted) < len(shape):
         raise RuntimeError(
@@ -535,7 +568,12 @@ def expand(input: Any, *sizes: Any) -> Any:
 
 
 def expand_as(input: Any, other: Any) -> Any:
-    """Expanded to the shape of ``other``."""
+    """Expanded to the shape of ``other``.
+
+    >>> import minitorch_bn as torch
+    >>> torch.tensor([[1], [2]]).expand_as(torch.zeros(2, 3)).shape
+    torch.Size([2, 3])
+    """
     return expand(input, other._data.shape)
 
 
@@ -563,7 +601,12 @@ def broadcast_tensors(*tensors: Any) -> tuple:
 
 
 def sum_to_size(input: Any, *size: Any) -> Any:
-    """The sum over what broadcasting from ``size`` to the input's shape would repeat."""
+    """The sum over what broadcasting from ``size`` to the input's shape would repeat.
+
+    >>> import minitorch_bn as torch
+    >>> torch.ones(2, 3).sum_to_size(1, 3)
+    tensor([[2., 2., 2.]])
+    """
     wanted, shape = size_argument(size), input._data.shape
     lead = len(shape) - len(wanted)
     dims = tuple(range(lead)) + tuple(
@@ -791,7 +834,13 @@ def roll(input: Any, shifts: Any, dims: Any = None) -> Any:
 
 
 def repeat(input: Any, *repeats: Any) -> Any:
-    """The tensor repeated along each dimension; a copy (``expand`` makes none)."""
+    """The tensor repeated along each dimension; a copy (``expand`` makes none).
+
+    >>> import minitorch_bn as torch
+    >>> torch.tensor([1, 2]).repeat(2, 2)
+    tensor([[1, 2, 1, 2],
+            [1, 2, 1, 2]])
+    """
     times = size_argument(repeats, "repeat", "repeats")
     if len(times) < input._data.ndim:
         raise RuntimeError("Number of dimensions of repeat dims can not be smaller than number of dimensions of tensor")
@@ -813,7 +862,12 @@ def tile(input: Any, *repeats: Any, dims: Any = None) -> Any:
 
 
 def contiguous(input: Any, *, memory_format: Any = contiguous_format) -> Any:
-    """The tensor itself if its memory is in row-major order (or that of ``memory_format``), else a copy that is."""
+    """The tensor itself if its memory is in row-major order (or that of ``memory_format``), else a copy that is.
+
+    >>> import minitorch_bn as torch
+    >>> torch.zeros(2, 3).t().contiguous().is_contiguous()
+    True
+    """
     if memory_format is contiguous_format:
         return input if input._data.flags.c_contiguous else input.clone()
     order = None if memory_format is None else memory_format.order(input._data.ndim)

@@ -45,7 +45,12 @@ class ReLU(_Inplace):
 
 
 class SELU(_Inplace):
-    """scale * (max(x, 0) + min(alpha * (exp(x) - 1), 0)), scale = 1.0507..., alpha = 1.6733... (Klambauer 2017)."""
+    """scale * (max(x, 0) + min(alpha * (exp(x) - 1), 0)), scale = 1.0507..., alpha = 1.6733... (Klambauer 2017).
+
+    >>> import minitorch_bn as torch
+    >>> torch.nn.SELU()(torch.tensor([-1.0, 0.0, 2.0]))
+    tensor([-1.1113,  0.0000,  2.1014])
+    """
 
     def forward(self, input: Tensor) -> Tensor:
         """``functional.selu``."""
@@ -53,7 +58,12 @@ class SELU(_Inplace):
 
 
 class SiLU(_Inplace):
-    """x * sigmoid(x), also known as swish (Elfwing et al. 2017)."""
+    """x * sigmoid(x), also known as swish (Elfwing et al. 2017).
+
+    >>> import minitorch_bn as torch
+    >>> torch.nn.SiLU()(torch.tensor([-1.0, 0.0, 2.0]))
+    tensor([-0.2689,  0.0000,  1.7616])
+    """
 
     def forward(self, input: Tensor) -> Tensor:
         """``functional.silu``."""
@@ -61,7 +71,12 @@ class SiLU(_Inplace):
 
 
 class Mish(_Inplace):
-    """x * tanh(softplus(x)) (Misra 2019)."""
+    """x * tanh(softplus(x)) (Misra 2019).
+
+    >>> import minitorch_bn as torch
+    >>> torch.nn.Mish()(torch.tensor([-1.0, 0.0, 2.0]))
+    tensor([-0.3034,  0.0000,  1.9440])
+    """
 
     def forward(self, input: Tensor) -> Tensor:
         """``functional.mish``."""
@@ -69,7 +84,12 @@ class Mish(_Inplace):
 
 
 class Hardsigmoid(_Inplace):
-    """(x + 3) / 6 limited to [0, 1]."""
+    """(x + 3) / 6 limited to [0, 1].
+
+    >>> import minitorch_bn as torch
+    >>> torch.nn.Hardsigmoid()(torch.tensor([-4.0, 0.0, 4.0]))
+    tensor([0.0000, 0.5000, 1.0000])
+    """
 
     def forward(self, input: Tensor) -> Tensor:
         """``functional.hardsigmoid``."""
@@ -80,7 +100,12 @@ class Hardsigmoid(_Inplace):
 
 
 class Hardswish(_Inplace):
-    """x * hardsigmoid(x) (Howard et al. 2019)."""
+    """x * hardsigmoid(x) (Howard et al. 2019).
+
+    >>> import minitorch_bn as torch
+    >>> torch.nn.Hardswish()(torch.tensor([-4.0, 1.5, 4.0]))
+    tensor([-0.0000, 1.1250, 4.0000])
+    """
 
     def forward(self, input: Tensor) -> Tensor:
         """``functional.hardswish``."""
@@ -91,7 +116,12 @@ class Hardswish(_Inplace):
 
 
 class LeakyReLU(Module):
-    """x where it is positive, else negative_slope * x (Maas et al. 2013)."""
+    """x where it is positive, else negative_slope * x (Maas et al. 2013).
+
+    >>> import minitorch_bn as torch
+    >>> torch.nn.LeakyReLU(0.1)(torch.tensor([-1.0, 0.0, 2.0]))
+    tensor([-0.1000,  0.0000,  2.0000])
+    """
 
     def __init__(self, negative_slope: float = 1e-2, inplace: bool = False) -> None:
         super().__init__()
@@ -110,6 +140,10 @@ class PReLU(Module):
     """x where it is positive, else weight * x with a learned weight (He et al. 2015).
 
     ``num_parameters`` is 1, or the number of channels (dimension 1 of the input); ``init`` the weight's first value.
+
+    >>> import minitorch_bn as torch
+    >>> torch.nn.PReLU()(torch.tensor([-1.0, 0.0, 2.0])).detach()
+    tensor([-0.2500,  0.0000,  2.0000])
     """
 
     weight: Tensor
@@ -136,7 +170,12 @@ class PReLU(Module):
 
 
 class ELU(Module):
-    """x where it is positive, else alpha * (exp(x) - 1) (Clevert et al. 2016)."""
+    """x where it is positive, else alpha * (exp(x) - 1) (Clevert et al. 2016).
+
+    >>> import minitorch_bn as torch
+    >>> torch.nn.ELU()(torch.tensor([-1.0, 0.0, 2.0]))
+    tensor([-0.6321,  0.0000,  2.0000])
+    """
 
     def __init__(self, alpha: float = 1.0, inplace: bool = False) -> None:
         super().__init__()
@@ -152,7 +191,12 @@ class ELU(Module):
 
 
 class CELU(Module):
-    """max(x, 0) + min(alpha * (exp(x / alpha) - 1), 0) (Barron 2017)."""
+    """max(x, 0) + min(alpha * (exp(x / alpha) - 1), 0) (Barron 2017).
+
+    >>> import minitorch_bn as torch
+    >>> torch.nn.CELU()(torch.tensor([-1.0, 0.0, 2.0]))
+    tensor([-0.6321,  0.0000,  2.0000])
+    """
 
     def __init__(self, alpha: float = 1.0, inplace: bool = False) -> None:
         super().__init__()
@@ -168,7 +212,12 @@ class CELU(Module):
 
 
 class GELU(Module):
-    """x * Phi(x), Phi the normal distribution function, or its "tanh" approximation (Hendrycks and Gimpel 2016)."""
+    """x * Phi(x), Phi the normal distribution function, or its "tanh" approximation (Hendrycks and Gimpel 2016).
+
+    >>> import minitorch_bn as torch
+    >>> torch.nn.GELU()(torch.tensor([-1.0, 0.0, 2.0]))
+    tensor([-0.1587,  0.0000,  1.9545])
+    """
 
     def __init__(self, approximate: str = "none") -> None:
         super().__init__()
@@ -183,7 +232,12 @@ class GELU(Module):
 
 
 class Sigmoid(Module):
-    """1 / (1 + exp(-x))."""
+    """1 / (1 + exp(-x)).
+
+    >>> import minitorch_bn as torch
+    >>> torch.nn.Sigmoid()(torch.tensor([0.0, 2.0]))
+    tensor([0.5000, 0.8808])
+    """
 
     def forward(self, input: Tensor) -> Tensor:
         """``functional.sigmoid``."""
@@ -191,7 +245,12 @@ class Sigmoid(Module):
 
 
 class LogSigmoid(Module):
-    """log(sigmoid(x)), without overflow."""
+    """log(sigmoid(x)), without overflow.
+
+    >>> import minitorch_bn as torch
+    >>> torch.nn.LogSigmoid()(torch.tensor([0.0, 2.0]))
+    tensor([-0.6931, -0.1269])
+    """
 
     def forward(self, input: Tensor) -> Tensor:
         """``functional.logsigmoid``."""
@@ -199,7 +258,12 @@ class LogSigmoid(Module):
 
 
 class Tanh(Module):
-    """The hyperbolic tangent."""
+    """The hyperbolic tangent.
+
+    >>> import minitorch_bn as torch
+    >>> torch.nn.Tanh()(torch.tensor([0.0, 1.0]))
+    tensor([0.0000, 0.7616])
+    """
 
     def forward(self, input: Tensor) -> Tensor:
         """``functional.tanh``."""
@@ -207,7 +271,12 @@ class Tanh(Module):
 
 
 class Softplus(Module):
-    """log(1 + exp(beta * x)) / beta; where beta * x > threshold, x itself."""
+    """log(1 + exp(beta * x)) / beta; where beta * x > threshold, x itself.
+
+    >>> import minitorch_bn as torch
+    >>> torch.nn.Softplus()(torch.tensor([-1.0, 0.0, 2.0]))
+    tensor([0.3133, 0.6931, 2.1269])
+    """
 
     def __init__(self, beta: float = 1.0, threshold: float = 20.0) -> None:
         super().__init__()
@@ -223,7 +292,12 @@ class Softplus(Module):
 
 
 class Softsign(Module):
-    """x / (1 + |x|)."""
+    """x / (1 + |x|).
+
+    >>> import minitorch_bn as torch
+    >>> torch.nn.Softsign()(torch.tensor([-1.0, 0.0, 3.0]))
+    tensor([-0.5000,  0.0000,  0.7500])
+    """
 
     def forward(self, input: Tensor) -> Tensor:
         """``functional.softsign``."""
@@ -231,7 +305,12 @@ class Softsign(Module):
 
 
 class Hardtanh(Module):
-    """x limited to [min_val, max_val], which must be in this order (AssertionError)."""
+    """x limited to [min_val, max_val], which must be in this order (AssertionError).
+
+    >>> import minitorch_bn as torch
+    >>> torch.nn.Hardtanh()(torch.tensor([-2.0, 0.5, 2.0]))
+    tensor([-1.0000,  0.5000,  1.0000])
+    """
 
     min_val: float
     max_val: float
@@ -271,7 +350,12 @@ def _renamed(which: str, value: float, old: float | None) -> float:
 
 
 class ReLU6(Hardtanh):
-    """x limited to [0, 6]."""
+    """x limited to [0, 6].
+
+    >>> import minitorch_bn as torch
+    >>> torch.nn.ReLU6()(torch.tensor([-1.0, 3.0, 8.0]))
+    tensor([0., 3., 6.])
+    """
 
     def __init__(self, inplace: bool = False) -> None:
         super().__init__(0.0, 6.0, inplace)
@@ -281,7 +365,12 @@ class ReLU6(Hardtanh):
 
 
 class Hardshrink(Module):
-    """0 where |x| <= lambd, else x."""
+    """0 where |x| <= lambd, else x.
+
+    >>> import minitorch_bn as torch
+    >>> torch.nn.Hardshrink()(torch.tensor([-1.0, 0.2, 2.0]))
+    tensor([-1.,  0.,  2.])
+    """
 
     def __init__(self, lambd: float = 0.5) -> None:
         super().__init__()
@@ -296,7 +385,12 @@ class Hardshrink(Module):
 
 
 class Softshrink(Module):
-    """x moved by lambd towards 0, and 0 where |x| <= lambd."""
+    """x moved by lambd towards 0, and 0 where |x| <= lambd.
+
+    >>> import minitorch_bn as torch
+    >>> torch.nn.Softshrink()(torch.tensor([-1.0, 0.2, 2.0]))
+    tensor([-0.5000,  0.0000,  1.5000])
+    """
 
     def __init__(self, lambd: float = 0.5) -> None:
         super().__init__()
@@ -311,7 +405,12 @@ class Softshrink(Module):
 
 
 class Tanhshrink(Module):
-    """x - tanh(x)."""
+    """x - tanh(x).
+
+    >>> import minitorch_bn as torch
+    >>> torch.nn.Tanhshrink()(torch.tensor([0.0, 1.0]))
+    tensor([0.0000, 0.2384])
+    """
 
     def forward(self, input: Tensor) -> Tensor:
         """``functional.tanhshrink``."""
@@ -319,7 +418,12 @@ class Tanhshrink(Module):
 
 
 class Threshold(Module):
-    """x where it is above the threshold, else value."""
+    """x where it is above the threshold, else value.
+
+    >>> import minitorch_bn as torch
+    >>> torch.nn.Threshold(0.5, 0.0)(torch.tensor([0.2, 1.0]))
+    tensor([0., 1.])
+    """
 
     def __init__(self, threshold: float, value: float, inplace: bool = False) -> None:
         super().__init__()
@@ -336,7 +440,12 @@ class Threshold(Module):
 
 
 class GLU(Module):
-    """a * sigmoid(b), where a and b are the halves of x along ``dim`` (Dauphin et al. 2017)."""
+    """a * sigmoid(b), where a and b are the halves of x along ``dim`` (Dauphin et al. 2017).
+
+    >>> import minitorch_bn as torch
+    >>> torch.nn.GLU()(torch.tensor([1.0, 2.0, 0.0, 0.0]))
+    tensor([0.5000, 1.0000])
+    """
 
     def __init__(self, dim: int = -1) -> None:
         super().__init__()
@@ -375,7 +484,12 @@ class Softmax(_AlongDim):
 
 
 class Softmin(_AlongDim):
-    """softmax(-x) along ``dim``."""
+    """softmax(-x) along ``dim``.
+
+    >>> import minitorch_bn as torch
+    >>> torch.nn.Softmin(dim=0)(torch.tensor([0.0, 1.0]))
+    tensor([0.7311, 0.2689])
+    """
 
     def forward(self, input: Tensor) -> Tensor:
         """``functional.softmin``."""
@@ -383,7 +497,12 @@ class Softmin(_AlongDim):
 
 
 class LogSoftmax(_AlongDim):
-    """log(softmax(x)) along ``dim``, computed without the detour."""
+    """log(softmax(x)) along ``dim``, computed without the detour.
+
+    >>> import minitorch_bn as torch
+    >>> torch.nn.LogSoftmax(dim=0)(torch.tensor([0.0, 0.0]))
+    tensor([-0.6931, -0.6931])
+    """
 
     def forward(self, input: Tensor) -> Tensor:
         """``functional.log_softmax``."""
@@ -391,7 +510,12 @@ class LogSoftmax(_AlongDim):
 
 
 class Softmax2d(Module):
-    """Softmax over the channels of (N, C, H, W) or (C, H, W); ValueError for other dimensions."""
+    """Softmax over the channels of (N, C, H, W) or (C, H, W); ValueError for other dimensions.
+
+    >>> import minitorch_bn as torch
+    >>> torch.nn.Softmax2d()(torch.zeros(1, 2, 1, 1)).flatten()
+    tensor([0.5000, 0.5000])
+    """
 
     def forward(self, input: Tensor) -> Tensor:
         """Softmax along dimension -3."""

@@ -233,7 +233,12 @@ class BatchNorm2d(_BatchNorm):
 
 
 class BatchNorm3d(_BatchNorm):
-    """Batch Normalization of (N, C, D, H, W), over N, D, H and W of each channel C; otherwise as ``BatchNorm1d``."""
+    """Batch Normalization of (N, C, D, H, W), over N, D, H and W of each channel C; otherwise as ``BatchNorm1d``.
+
+    >>> import minitorch_bn as torch
+    >>> torch.nn.BatchNorm3d(3)(torch.randn(2, 3, 4, 4, 4)).shape
+    torch.Size([2, 3, 4, 4, 4])
+    """
 
     def _check_input_dim(self, input: Any) -> None:
         if input.dim() != 5:

@@ -37,14 +37,24 @@ class LazyBatchNorm1d(_LazyBatchNorm, BatchNorm1d):
 
 
 class LazyBatchNorm2d(_LazyBatchNorm, BatchNorm2d):
-    """``BatchNorm2d`` that takes ``num_features`` from its first input; the other arguments are the same."""
+    """``BatchNorm2d`` that takes ``num_features`` from its first input; the other arguments are the same.
+
+    >>> import minitorch_bn as torch
+    >>> bn = torch.nn.LazyBatchNorm2d(); _ = bn(torch.randn(2, 5, 3, 3)); bn.num_features
+    5
+    """
 
     __module__ = _HOME
     cls_to_become = BatchNorm2d
 
 
 class LazyBatchNorm3d(_LazyBatchNorm, BatchNorm3d):
-    """``BatchNorm3d`` that takes ``num_features`` from its first input; the other arguments are the same."""
+    """``BatchNorm3d`` that takes ``num_features`` from its first input; the other arguments are the same.
+
+    >>> import minitorch_bn as torch
+    >>> bn = torch.nn.LazyBatchNorm3d(); _ = bn(torch.randn(2, 5, 3, 3, 3)); bn.num_features
+    5
+    """
 
     __module__ = _HOME
     cls_to_become = BatchNorm3d

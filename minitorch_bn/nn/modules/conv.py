@@ -365,7 +365,12 @@ class _LazyConv(_LazyConvNd):
 
 
 class LazyConv1d(_LazyConv, Conv1d):
-    """``Conv1d`` that takes ``in_channels`` from its first input; the other arguments are the same."""
+    """``Conv1d`` that takes ``in_channels`` from its first input; the other arguments are the same.
+
+    >>> import minitorch_bn as torch
+    >>> torch.nn.LazyConv1d(4, 3)(torch.randn(2, 3, 8)).shape
+    torch.Size([2, 4, 6])
+    """
 
     cls_to_become = Conv1d
 
@@ -384,7 +389,12 @@ class LazyConv2d(_LazyConv, Conv2d):
 
 
 class LazyConv3d(_LazyConv, Conv3d):
-    """``Conv3d`` that takes ``in_channels`` from its first input; the other arguments are the same."""
+    """``Conv3d`` that takes ``in_channels`` from its first input; the other arguments are the same.
+
+    >>> import minitorch_bn as torch
+    >>> torch.nn.LazyConv3d(4, 3)(torch.randn(2, 3, 5, 5, 5)).shape
+    torch.Size([2, 4, 3, 3, 3])
+    """
 
     cls_to_become = Conv3d
 
@@ -413,19 +423,34 @@ class _LazyConvTranspose(_LazyConvNd):
 
 
 class LazyConvTranspose1d(_LazyConvTranspose, ConvTranspose1d):
-    """``ConvTranspose1d`` that takes ``in_channels`` from its first input; the other arguments are the same."""
+    """``ConvTranspose1d`` that takes ``in_channels`` from its first input; the other arguments are the same.
+
+    >>> import minitorch_bn as torch
+    >>> torch.nn.LazyConvTranspose1d(4, 3)(torch.randn(2, 3, 8)).shape
+    torch.Size([2, 4, 10])
+    """
 
     cls_to_become = ConvTranspose1d
 
 
 class LazyConvTranspose2d(_LazyConvTranspose, ConvTranspose2d):
-    """``ConvTranspose2d`` that takes ``in_channels`` from its first input; the other arguments are the same."""
+    """``ConvTranspose2d`` that takes ``in_channels`` from its first input; the other arguments are the same.
+
+    >>> import minitorch_bn as torch
+    >>> torch.nn.LazyConvTranspose2d(4, 3)(torch.randn(2, 3, 8, 8)).shape
+    torch.Size([2, 4, 10, 10])
+    """
 
     cls_to_become = ConvTranspose2d
 
 
 class LazyConvTranspose3d(_LazyConvTranspose, ConvTranspose3d):
-    """``ConvTranspose3d`` that takes ``in_channels`` from its first input; the other arguments are the same."""
+    """``ConvTranspose3d`` that takes ``in_channels`` from its first input; the other arguments are the same.
+
+    >>> import minitorch_bn as torch
+    >>> torch.nn.LazyConvTranspose3d(4, 3)(torch.randn(2, 3, 4, 4, 4)).shape
+    torch.Size([2, 4, 6, 6, 6])
+    """
 
     cls_to_become = ConvTranspose3d
 

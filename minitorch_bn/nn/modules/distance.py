@@ -12,7 +12,12 @@ if TYPE_CHECKING:
 
 
 class PairwiseDistance(Module):
-    """The p-norm of x1 - x2 + eps along the last dimension: (N, D), (N, D) -> (N)."""
+    """The p-norm of x1 - x2 + eps along the last dimension: (N, D), (N, D) -> (N).
+
+    >>> import minitorch_bn as torch
+    >>> torch.nn.PairwiseDistance()(torch.tensor([[0.0, 0.0]]), torch.tensor([[3.0, 4.0]]))
+    tensor([5.0000])
+    """
 
     def __init__(self, p: float = 2.0, eps: float = 1e-6, keepdim: bool = False) -> None:
         super().__init__()
@@ -26,7 +31,12 @@ class PairwiseDistance(Module):
 
 
 class CosineSimilarity(Module):
-    """The cosine of the angle between x1 and x2 along ``dim``; norms are taken as at least eps."""
+    """The cosine of the angle between x1 and x2 along ``dim``; norms are taken as at least eps.
+
+    >>> import minitorch_bn as torch
+    >>> torch.nn.CosineSimilarity(dim=0)(torch.tensor([1.0, 0.0]), torch.tensor([1.0, 1.0]))
+    tensor(0.7071)
+    """
 
     def __init__(self, dim: int = 1, eps: float = 1e-8) -> None:
         super().__init__()

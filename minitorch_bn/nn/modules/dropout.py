@@ -39,7 +39,13 @@ class Dropout(_DropoutNd):
 
 
 class Dropout1d(_DropoutNd):
-    """Dropout of whole channels of (N, C, L) or (C, L) (Tompson et al. 2015)."""
+    """Dropout of whole channels of (N, C, L) or (C, L) (Tompson et al. 2015).
+
+    >>> import minitorch_bn as torch
+    >>> torch.nn.Dropout1d(0.5).eval()(torch.ones(1, 2, 3))
+    tensor([[[1., 1., 1.],
+             [1., 1., 1.]]])
+    """
 
     def forward(self, input: Tensor) -> Tensor:
         """``functional.dropout1d``."""
@@ -47,7 +53,12 @@ class Dropout1d(_DropoutNd):
 
 
 class Dropout2d(_DropoutNd):
-    """Dropout of whole channels of (N, C, H, W); (N, C, L) is accepted too, with a UserWarning."""
+    """Dropout of whole channels of (N, C, H, W); (N, C, L) is accepted too, with a UserWarning.
+
+    >>> import minitorch_bn as torch
+    >>> torch.nn.Dropout2d(1.0)(torch.ones(1, 2, 2, 2)).sum()
+    tensor(0.)
+    """
 
     def forward(self, input: Tensor) -> Tensor:
         """``functional.dropout2d``."""
@@ -55,7 +66,12 @@ class Dropout2d(_DropoutNd):
 
 
 class Dropout3d(_DropoutNd):
-    """Dropout of whole channels of (N, C, D, H, W) or (C, D, H, W)."""
+    """Dropout of whole channels of (N, C, D, H, W) or (C, D, H, W).
+
+    >>> import minitorch_bn as torch
+    >>> torch.nn.Dropout3d(1.0)(torch.ones(1, 2, 2, 2, 2)).sum()
+    tensor(0.)
+    """
 
     def forward(self, input: Tensor) -> Tensor:
         """``functional.dropout3d``."""

@@ -141,7 +141,12 @@ class InstanceNorm2d(_InstanceNorm):
 
 
 class InstanceNorm3d(_InstanceNorm):
-    """Instance Normalization of (N, C, D, H, W) or (C, D, H, W); otherwise as ``InstanceNorm1d``."""
+    """Instance Normalization of (N, C, D, H, W) or (C, D, H, W); otherwise as ``InstanceNorm1d``.
+
+    >>> import minitorch_bn as torch
+    >>> torch.nn.InstanceNorm3d(3)(torch.randn(2, 3, 4, 4, 4)).shape
+    torch.Size([2, 3, 4, 4, 4])
+    """
 
     _unbatched = 4
 
@@ -159,12 +164,22 @@ class LazyInstanceNorm1d(_LazyNormBase, InstanceNorm1d):
 
 
 class LazyInstanceNorm2d(_LazyNormBase, InstanceNorm2d):
-    """``InstanceNorm2d`` that takes ``num_features`` from its first input; otherwise as ``LazyInstanceNorm1d``."""
+    """``InstanceNorm2d`` that takes ``num_features`` from its first input; otherwise as ``LazyInstanceNorm1d``.
+
+    >>> import minitorch_bn as torch
+    >>> norm = torch.nn.LazyInstanceNorm2d(); _ = norm(torch.randn(2, 5, 3, 3)); norm.num_features
+    5
+    """
 
     cls_to_become = InstanceNorm2d
 
 
 class LazyInstanceNorm3d(_LazyNormBase, InstanceNorm3d):
-    """``InstanceNorm3d`` that takes ``num_features`` from its first input; otherwise as ``LazyInstanceNorm1d``."""
+    """``InstanceNorm3d`` that takes ``num_features`` from its first input; otherwise as ``LazyInstanceNorm1d``.
+
+    >>> import minitorch_bn as torch
+    >>> norm = torch.nn.LazyInstanceNorm3d(); _ = norm(torch.randn(2, 5, 3, 3, 3)); norm.num_features
+    5
+    """
 
     cls_to_become = InstanceNorm3d

@@ -81,7 +81,12 @@ class CrossEntropyLoss(_WeightedLoss):
 
 
 class NLLLoss(_WeightedLoss):
-    """-input[target]: log-probabilities against class indices; arguments as for ``CrossEntropyLoss``."""
+    """-input[target]: log-probabilities against class indices; arguments as for ``CrossEntropyLoss``.
+
+    >>> import minitorch_bn as torch
+    >>> torch.nn.NLLLoss()(torch.tensor([[0.1, 0.9]]).log(), torch.tensor([1]))
+    tensor(0.1054)
+    """
 
     def __init__(
         self,
@@ -113,7 +118,12 @@ class MSELoss(_Loss):
 
 
 class L1Loss(_Loss):
-    """|input - target|."""
+    """|input - target|.
+
+    >>> import minitorch_bn as torch
+    >>> torch.nn.L1Loss()(torch.tensor([1.0, 2.0]), torch.tensor([0.0, 4.0]))
+    tensor(1.5000)
+    """
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
         """``functional.l1_loss``."""
@@ -121,7 +131,12 @@ class L1Loss(_Loss):
 
 
 class SmoothL1Loss(_Loss):
-    """d^2 / (2 beta) where |d| < beta, else |d| - beta / 2, d = input - target (Girshick 2015)."""
+    """d^2 / (2 beta) where |d| < beta, else |d| - beta / 2, d = input - target (Girshick 2015).
+
+    >>> import minitorch_bn as torch
+    >>> torch.nn.SmoothL1Loss()(torch.tensor([0.0, 0.0]), torch.tensor([0.5, 3.0]))
+    tensor(1.3125)
+    """
 
     def __init__(
         self,
@@ -139,7 +154,12 @@ class SmoothL1Loss(_Loss):
 
 
 class HuberLoss(_Loss):
-    """d^2 / 2 where |d| <= delta, else delta (|d| - delta / 2), d = input - target (Huber 1964)."""
+    """d^2 / 2 where |d| <= delta, else delta (|d| - delta / 2), d = input - target (Huber 1964).
+
+    >>> import minitorch_bn as torch
+    >>> torch.nn.HuberLoss()(torch.tensor([0.0, 0.0]), torch.tensor([0.5, 3.0]))
+    tensor(1.3125)
+    """
 
     def __init__(self, reduction: str = "mean", delta: float = 1.0) -> None:
         super().__init__(reduction=reduction)
@@ -153,7 +173,12 @@ class HuberLoss(_Loss):
 
 
 class BCELoss(_WeightedLoss):
-    """-(target log(input) + (1 - target) log(1 - input)) of probabilities; ``weight`` is broadcast."""
+    """-(target log(input) + (1 - target) log(1 - input)) of probabilities; ``weight`` is broadcast.
+
+    >>> import minitorch_bn as torch
+    >>> torch.nn.BCELoss()(torch.tensor([0.5, 0.9]), torch.tensor([1.0, 1.0]))
+    tensor(0.3993)
+    """
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
         """``functional.binary_cross_entropy``."""
@@ -161,7 +186,12 @@ class BCELoss(_WeightedLoss):
 
 
 class BCEWithLogitsLoss(_Loss):
-    """``BCELoss`` of sigmoid(input), without overflow; ``weight`` and ``pos_weight`` are broadcast."""
+    """``BCELoss`` of sigmoid(input), without overflow; ``weight`` and ``pos_weight`` are broadcast.
+
+    >>> import minitorch_bn as torch
+    >>> torch.nn.BCEWithLogitsLoss()(torch.tensor([0.0, 2.0]), torch.tensor([1.0, 1.0]))
+    tensor(0.4100)
+    """
 
     weight: Tensor | None
     pos_weight: Tensor | None
@@ -186,7 +216,12 @@ class BCEWithLogitsLoss(_Loss):
 
 
 class KLDivLoss(_Loss):
-    """target (log target - input), input log-probabilities; "batchmean" is the divergence as defined."""
+    """target (log target - input), input log-probabilities; "batchmean" is the divergence as defined.
+
+    >>> import minitorch_bn as torch
+    >>> torch.nn.KLDivLoss(reduction="sum")(torch.tensor([0.5, 0.5]).log(), torch.tensor([0.9, 0.1]))
+    tensor(0.3681)
+    """
 
     def __init__(
         self,
@@ -204,7 +239,12 @@ class KLDivLoss(_Loss):
 
 
 class MarginRankingLoss(_Loss):
-    """max(0, -target (input1 - input2) + margin)."""
+    """max(0, -target (input1 - input2) + margin).
+
+    >>> import minitorch_bn as torch
+    >>> torch.nn.MarginRankingLoss()(torch.tensor([1.0]), torch.tensor([3.0]), torch.tensor([1.0]))
+    tensor(2.)
+    """
 
     def __init__(
         self,
@@ -222,7 +262,12 @@ class MarginRankingLoss(_Loss):
 
 
 class HingeEmbeddingLoss(_Loss):
-    """input where target is 1, max(0, margin - input) where it is -1."""
+    """input where target is 1, max(0, margin - input) where it is -1.
+
+    >>> import minitorch_bn as torch
+    >>> torch.nn.HingeEmbeddingLoss()(torch.tensor([0.3, 0.3]), torch.tensor([1.0, -1.0]))
+    tensor(0.5000)
+    """
 
     def __init__(
         self,

@@ -52,19 +52,36 @@ class _ConstantPad(_Pad):
 
 
 class ConstantPad1d(_ConstantPad):
-    """A border of ``value`` at the ends of the last dimension."""
+    """A border of ``value`` at the ends of the last dimension.
+
+    >>> import minitorch_bn as torch
+    >>> torch.nn.ConstantPad1d((1, 2), 9.0)(torch.tensor([[[1.0, 2.0]]]))
+    tensor([[[9., 1., 2., 9., 9.]]])
+    """
 
     sides = 2
 
 
 class ConstantPad2d(_ConstantPad):
-    """A border of ``value`` around the last two dimensions."""
+    """A border of ``value`` around the last two dimensions.
+
+    >>> import minitorch_bn as torch
+    >>> torch.nn.ConstantPad2d(1, 9.0)(torch.zeros(1, 1, 1, 1))
+    tensor([[[[9., 9., 9.],
+              [9., 0., 9.],
+              [9., 9., 9.]]]])
+    """
 
     sides = 4
 
 
 class ConstantPad3d(_ConstantPad):
-    """A border of ``value`` around the last three dimensions."""
+    """A border of ``value`` around the last three dimensions.
+
+    >>> import minitorch_bn as torch
+    >>> torch.nn.ConstantPad3d(1, 9.0)(torch.zeros(1, 1, 2, 2, 2)).shape
+    torch.Size([1, 1, 4, 4, 4])
+    """
 
     sides = 6
 
@@ -80,7 +97,12 @@ class _ZeroPad(_ConstantPad):
 
 
 class ZeroPad1d(_ZeroPad, ConstantPad1d):
-    """A border of zeros at the ends of the last dimension."""
+    """A border of zeros at the ends of the last dimension.
+
+    >>> import minitorch_bn as torch
+    >>> torch.nn.ZeroPad1d((1, 2))(torch.tensor([[[1.0, 2.0]]]))
+    tensor([[[0., 1., 2., 0., 0.]]])
+    """
 
 
 class ZeroPad2d(_ZeroPad, ConstantPad2d):
@@ -95,7 +117,12 @@ class ZeroPad2d(_ZeroPad, ConstantPad2d):
 
 
 class ZeroPad3d(_ZeroPad, ConstantPad3d):
-    """A border of zeros around the last three dimensions."""
+    """A border of zeros around the last three dimensions.
+
+    >>> import minitorch_bn as torch
+    >>> torch.nn.ZeroPad3d(1)(torch.zeros(1, 1, 2, 2, 2)).shape
+    torch.Size([1, 1, 4, 4, 4])
+    """
 
 
 class _ReflectionPad(_Pad):
@@ -103,19 +130,34 @@ class _ReflectionPad(_Pad):
 
 
 class ReflectionPad1d(_ReflectionPad):
-    """(N, C, L) or (C, L) mirrored at its ends."""
+    """(N, C, L) or (C, L) mirrored at its ends.
+
+    >>> import minitorch_bn as torch
+    >>> torch.nn.ReflectionPad1d(2)(torch.tensor([[[1.0, 2.0, 3.0]]]))
+    tensor([[[3., 2., 1., 2., 3., 2., 1.]]])
+    """
 
     sides = 2
 
 
 class ReflectionPad2d(_ReflectionPad):
-    """(N, C, H, W) or (C, H, W) mirrored at its edges."""
+    """(N, C, H, W) or (C, H, W) mirrored at its edges.
+
+    >>> import minitorch_bn as torch
+    >>> torch.nn.ReflectionPad2d(1)(torch.zeros(1, 1, 3, 3)).shape
+    torch.Size([1, 1, 5, 5])
+    """
 
     sides = 4
 
 
 class ReflectionPad3d(_ReflectionPad):
-    """(N, C, D, H, W) or (C, D, H, W) mirrored at its faces."""
+    """(N, C, D, H, W) or (C, D, H, W) mirrored at its faces.
+
+    >>> import minitorch_bn as torch
+    >>> torch.nn.ReflectionPad3d(1)(torch.zeros(1, 1, 3, 3, 3)).shape
+    torch.Size([1, 1, 5, 5, 5])
+    """
 
     sides = 6
 
@@ -125,19 +167,34 @@ class _ReplicationPad(_Pad):
 
 
 class ReplicationPad1d(_ReplicationPad):
-    """(N, C, L) or (C, L) with its ends repeated."""
+    """(N, C, L) or (C, L) with its ends repeated.
+
+    >>> import minitorch_bn as torch
+    >>> torch.nn.ReplicationPad1d(2)(torch.tensor([[[1.0, 2.0, 3.0]]]))
+    tensor([[[1., 1., 1., 2., 3., 3., 3.]]])
+    """
 
     sides = 2
 
 
 class ReplicationPad2d(_ReplicationPad):
-    """(N, C, H, W) or (C, H, W) with its edges repeated."""
+    """(N, C, H, W) or (C, H, W) with its edges repeated.
+
+    >>> import minitorch_bn as torch
+    >>> torch.nn.ReplicationPad2d(1)(torch.zeros(1, 1, 3, 3)).shape
+    torch.Size([1, 1, 5, 5])
+    """
 
     sides = 4
 
 
 class ReplicationPad3d(_ReplicationPad):
-    """(N, C, D, H, W) or (C, D, H, W) with its faces repeated."""
+    """(N, C, D, H, W) or (C, D, H, W) with its faces repeated.
+
+    >>> import minitorch_bn as torch
+    >>> torch.nn.ReplicationPad3d(1)(torch.zeros(1, 1, 3, 3, 3)).shape
+    torch.Size([1, 1, 5, 5, 5])
+    """
 
     sides = 6
 
@@ -154,18 +211,33 @@ class _CircularPad(_Pad):
 
 
 class CircularPad1d(_CircularPad):
-    """(N, C, L) or (C, L) wrapped around."""
+    """(N, C, L) or (C, L) wrapped around.
+
+    >>> import minitorch_bn as torch
+    >>> torch.nn.CircularPad1d(1)(torch.tensor([[[1.0, 2.0, 3.0]]]))
+    tensor([[[3., 1., 2., 3., 1.]]])
+    """
 
     sides = 2
 
 
 class CircularPad2d(_CircularPad):
-    """(N, C, H, W) or (C, H, W) wrapped around."""
+    """(N, C, H, W) or (C, H, W) wrapped around.
+
+    >>> import minitorch_bn as torch
+    >>> torch.nn.CircularPad2d(1)(torch.zeros(1, 1, 3, 3)).shape
+    torch.Size([1, 1, 5, 5])
+    """
 
     sides = 4
 
 
 class CircularPad3d(_CircularPad):
-    """(N, C, D, H, W) or (C, D, H, W) wrapped around."""
+    """(N, C, D, H, W) or (C, D, H, W) wrapped around.
+
+    >>> import minitorch_bn as torch
+    >>> torch.nn.CircularPad3d(1)(torch.zeros(1, 1, 3, 3, 3)).shape
+    torch.Size([1, 1, 5, 5, 5])
+    """
 
     sides = 6

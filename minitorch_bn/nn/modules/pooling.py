@@ -96,7 +96,12 @@ class MaxPool2d(_MaxPoolNd):
 
 
 class MaxPool3d(_MaxPoolNd):
-    """The maximum of each window of a volume, (N, C, D, H, W) or (C, D, H, W); arguments as in ``MaxPool2d``."""
+    """The maximum of each window of a volume, (N, C, D, H, W) or (C, D, H, W); arguments as in ``MaxPool2d``.
+
+    >>> import minitorch_bn as torch
+    >>> torch.nn.MaxPool3d(2)(torch.randn(2, 3, 4, 4, 4)).shape
+    torch.Size([2, 3, 2, 2, 2])
+    """
 
     _function = staticmethod(F.max_pool3d)
 
@@ -189,7 +194,12 @@ class AvgPool2d(_PlanarAvgPool):
 
 
 class AvgPool3d(_PlanarAvgPool):
-    """The mean of each window of a volume, (N, C, D, H, W) or (C, D, H, W); arguments as in ``AvgPool2d``."""
+    """The mean of each window of a volume, (N, C, D, H, W) or (C, D, H, W); arguments as in ``AvgPool2d``.
+
+    >>> import minitorch_bn as torch
+    >>> torch.nn.AvgPool3d(2)(torch.randn(2, 3, 4, 4, 4)).shape
+    torch.Size([2, 3, 2, 2, 2])
+    """
 
     _function = staticmethod(F.avg_pool3d)
 
@@ -209,7 +219,12 @@ class _AdaptiveAvgPoolNd(Module):
 
 
 class AdaptiveAvgPool1d(_AdaptiveAvgPoolNd):
-    """The mean of each of ``output_size`` equal parts of a sequence, (N, C, L) or (C, L)."""
+    """The mean of each of ``output_size`` equal parts of a sequence, (N, C, L) or (C, L).
+
+    >>> import minitorch_bn as torch
+    >>> torch.nn.AdaptiveAvgPool1d(2)(torch.tensor([[[1.0, 3.0, 5.0, 7.0]]]))
+    tensor([[[2., 6.]]])
+    """
 
     _function = staticmethod(F.adaptive_avg_pool1d)
 
@@ -228,7 +243,12 @@ class AdaptiveAvgPool2d(_AdaptiveAvgPoolNd):
 
 
 class AdaptiveAvgPool3d(_AdaptiveAvgPoolNd):
-    """The mean of each cell of a volume, (N, C, D, H, W) or (C, D, H, W); see ``AdaptiveAvgPool2d``."""
+    """The mean of each cell of a volume, (N, C, D, H, W) or (C, D, H, W); see ``AdaptiveAvgPool2d``.
+
+    >>> import minitorch_bn as torch
+    >>> torch.nn.AdaptiveAvgPool3d(1)(torch.randn(2, 3, 4, 4, 4)).shape
+    torch.Size([2, 3, 1, 1, 1])
+    """
 
     _function = staticmethod(F.adaptive_avg_pool3d)
 
@@ -249,7 +269,12 @@ class _AdaptiveMaxPoolNd(Module):
 
 
 class AdaptiveMaxPool1d(_AdaptiveMaxPoolNd):
-    """The maximum of each of ``output_size`` equal parts of a sequence, (N, C, L) or (C, L)."""
+    """The maximum of each of ``output_size`` equal parts of a sequence, (N, C, L) or (C, L).
+
+    >>> import minitorch_bn as torch
+    >>> torch.nn.AdaptiveMaxPool1d(2)(torch.tensor([[[1.0, 3.0, 5.0, 7.0]]]))
+    tensor([[[3., 7.]]])
+    """
 
     _function = staticmethod(F.adaptive_max_pool1d)
 
@@ -266,7 +291,12 @@ class AdaptiveMaxPool2d(_AdaptiveMaxPoolNd):
 
 
 class AdaptiveMaxPool3d(_AdaptiveMaxPoolNd):
-    """The maximum of each cell of a volume, (N, C, D, H, W) or (C, D, H, W); see ``AdaptiveMaxPool2d``."""
+    """The maximum of each cell of a volume, (N, C, D, H, W) or (C, D, H, W); see ``AdaptiveMaxPool2d``.
+
+    >>> import minitorch_bn as torch
+    >>> torch.nn.AdaptiveMaxPool3d(1)(torch.randn(2, 3, 4, 4, 4)).shape
+    torch.Size([2, 3, 1, 1, 1])
+    """
 
     _function = staticmethod(F.adaptive_max_pool3d)
 

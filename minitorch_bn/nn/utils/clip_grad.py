@@ -119,7 +119,13 @@ def clip_grad_norm(*args: Any, **kwargs: Any) -> Tensor:
 def clip_grads_with_norm_(
     parameters: Tensor | Iterable[Tensor], max_norm: float, total_norm: Tensor, foreach: bool | None = None
 ) -> None:
-    """Scales all gradients, in place, by ``max_norm / (total_norm + 1e-6)`` if that is below 1."""
+    """Scales all gradients, in place, by ``max_norm / (total_norm + 1e-6)`` if that is below 1.
+
+    >>> import minitorch_bn as torch
+    >>> w = torch.ones(2, requires_grad=True); w.grad = torch.tensor([3.0, 4.0])
+    >>> torch.nn.utils.clip_grads_with_norm_([w], 1.0, torch.tensor(5.0)); w.grad
+    tensor([0.6000, 0.8000])
+    """
     factor = (float(max_norm) / (total_norm + 1e-6)).item()
     if factor >= 1:
         return
