@@ -95,7 +95,10 @@ class tensortype(type):
 
 def _tensortype(dtype: dtypes.dtype) -> tensortype:
     name = f"{dtype.legacy_name}Tensor"
-    doc = f"Makes tensors of dtype {dtype!r}, and holds them for ``isinstance``."
+    doc = (
+        f"Makes tensors of dtype {dtype!r}, and holds them for ``isinstance``.\n\n"
+        f">>> import minitorch_bn as torch\n>>> torch.{name}([0, 1]).dtype\n{dtype!r}\n"
+    )
     return tensortype(name, (), {"__doc__": doc, "__module__": "minitorch_bn", "dtype": dtype})
 
 

@@ -55,7 +55,14 @@ def get_num_interop_threads() -> int:
 
 
 def set_num_interop_threads(num: int, /) -> None:
-    """Accepted and remembered: operators run one after the other."""
+    """Accepted and remembered: operators run one after the other.
+
+    >>> import minitorch_bn as torch
+    >>> before = torch.get_num_interop_threads()
+    >>> torch.set_num_interop_threads(2); torch.get_num_interop_threads()
+    2
+    >>> torch.set_num_interop_threads(before)
+    """
     _threads["interop"] = _checked_threads("set_num_interop_threads", num)
 
 

@@ -17,6 +17,10 @@ class Variable:
 
     A value is a *leaf* (``_node is None``) or the output ``_output_nr`` of a node. Views and detached tensors share
     their base's ``_version``, a one-element list that counts in-place changes of the memory they share.
+
+    >>> import minitorch_bn as torch
+    >>> isinstance(torch.ones(1), torch.autograd.Variable)
+    True
     """
 
     __slots__ = (

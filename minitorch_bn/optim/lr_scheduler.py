@@ -250,7 +250,17 @@ class StepLR(_FactorLR):
 
 
 class MultiStepLR(_FactorLR):
-    """The rate times ``gamma`` at each of the epochs ``milestones``."""
+    """The rate times ``gamma`` at each of the epochs ``milestones``.
+
+    >>> import minitorch_bn as torch
+    >>> optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1.0)
+    >>> scheduler = torch.optim.lr_scheduler.MultiStepLR(optimizer, milestones=[1, 3], gamma=0.1)
+    >>> for _ in range(3):
+    ...     optimizer.step(); scheduler.step(); print(round(scheduler.get_last_lr()[0], 4))
+    0.1
+    0.1
+    0.01
+    """
 
     def __init__(
         self, optimizer: Optimizer, milestones: Iterable[int], gamma: float = 0.1, last_epoch: int = -1
@@ -270,6 +280,14 @@ class ConstantLR(_FactorLR):
 
     Raises:
         ValueError: ``factor`` is not between 0 and 1.
+
+    >>> import minitorch_bn as torch
+    >>> optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1.0)
+    >>> scheduler = torch.optim.lr_scheduler.ConstantLR(optimizer, factor=0.5, total_iters=1)
+    >>> scheduler.get_last_lr()
+    [0.5]
+    >>> optimizer.step(); scheduler.step(); scheduler.get_last_lr()
+    [1.0]
     """
 
     def __init__(
@@ -293,6 +311,14 @@ class LinearLR(_FactorLR):
 
     Raises:
         ValueError: a factor is not between 0 and 1, or the first is 0.
+
+    >>> import minitorch_bn as torch
+    >>> optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1.0)
+    >>> scheduler = torch.optim.lr_scheduler.LinearLR(optimizer, start_factor=0.5, total_iters=2)
+    >>> scheduler.get_last_lr()
+    [0.5]
+    >>> optimizer.step(); scheduler.step(); scheduler.get_last_lr()
+    [0.75]
     """
 
     def __init__(
@@ -325,7 +351,16 @@ class LinearLR(_FactorLR):
 
 
 class ExponentialLR(_FactorLR):
-    """The rate times ``gamma`` every epoch."""
+    """The rate times ``gamma`` every epoch.
+
+    >>> import minitorch_bn as torch
+    >>> optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1.0)
+    >>> scheduler = torch.optim.lr_scheduler.ExponentialLR(optimizer, gamma=0.5)
+    >>> for _ in range(2):
+    ...     optimizer.step(); scheduler.step(); print(scheduler.get_last_lr())
+    [0.5]
+    [0.25]
+    """
 
     def __init__(self, optimizer: Optimizer, gamma: float, last_epoch: int = -1) -> None:
         self.gamma = gamma
@@ -339,7 +374,14 @@ class ExponentialLR(_FactorLR):
 
 
 class PolynomialLR(_FactorLR):
-    """The rate times ``(1 - epoch / total_iters) ** power``; 0 from epoch ``total_iters`` on."""
+    """The rate times ``(1 - epoch / total_iters) ** power``; 0 from epoch ``total_iters`` on.
+
+    >>> import minitorch_bn as torch
+    >>> optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1.0)
+    >>> scheduler = torch.optim.lr_scheduler.PolynomialLR(optimizer, total_iters=4)
+    >>> optimizer.step(); scheduler.step(); scheduler.get_last_lr()
+    [0.75]
+    """
 
     def __init__(self, optimizer: Optimizer, total_iters: int = 5, power: float = 1.0, last_epoch: int = -1) -> None:
         self.total_iters, self.power = total_iters, power
@@ -400,7 +442,14 @@ class LambdaLR(LRScheduler):
 
 
 class MultiplicativeLR(LambdaLR):
-    """The rate times ``lr_lambda(epoch)`` every epoch from the second on."""
+    """The rate times ``lr_lambda(epoch)`` every epoch from the second on.
+
+    >>> import minitorch_bn as torch
+    >>> optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1.0)
+    >>> scheduler = torch.optim.lr_scheduler.MultiplicativeLR(optimizer, lambda epoch: 0.5)
+    >>> optimizer.step(); scheduler.step(); scheduler.get_last_lr()
+    [0.5]
+    """
 
     def get_lr(self) -> list[Any]:
         """The groups' rates times the functions' values."""
@@ -464,6 +513,14 @@ class CosineAnnealingWarmRestarts(LRScheduler):
 
     Raises:
         ValueError: ``T_0`` or ``T_mult`` is no positive whole number.
+
+    >>> import minitorch_bn as torch
+    >>> optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1.0)
+    >>> scheduler = torch.optim.lr_scheduler.CosineAnnealingWarmRestarts(optimizer, T_0=2)
+    >>> for _ in range(2):
+    ...     optimizer.step(); scheduler.step(); print(scheduler.get_last_lr())
+    [0.5]
+    [1.0]
     """
 
     def __init__(
@@ -560,6 +617,14 @@ class CyclicLR(_CyclingLR):
 
     Raises:
         ValueError: an unknown mode, an optimizer without momentum, or another number of values than of groups.
+
+    >>> import minitorch_bn as torch
+    >>> optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1.0, momentum=0.9)
+    >>> scheduler = torch.optim.lr_scheduler.CyclicLR(optimizer, base_lr=0.25, max_lr=1.0, step_size_up=2)
+    >>> for _ in range(2):
+    ...     optimizer.step(); scheduler.step(); print(scheduler.get_last_lr())
+    [0.625]
+    [1.0]
     """
 
     def __init__(
@@ -845,6 +910,14 @@ class ChainedScheduler(_CombinedLR):
 
     Raises:
         ValueError: no schedules, or schedules of different optimizers.
+
+    >>> import minitorch_bn as torch
+    >>> optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1.0)
+    >>> halves = torch.optim.lr_scheduler.ExponentialLR(optimizer, gamma=0.5)
+    >>> quarters = torch.optim.lr_scheduler.ExponentialLR(optimizer, gamma=0.25)
+    >>> scheduler = torch.optim.lr_scheduler.ChainedScheduler([halves, quarters])
+    >>> optimizer.step(); scheduler.step(); scheduler.get_last_lr()
+    [0.125]
     """
 
     def __init__(self, schedulers: Sequence[LRScheduler], optimizer: Optimizer | None = None) -> None:

@@ -114,6 +114,13 @@ class Optimizer:
 
         Args:
             param_group: ``{"params": tensors, option: value, ...}``; options left out get the defaults.
+
+        >>> import minitorch_bn as torch
+        >>> a, b = torch.zeros(1, requires_grad=True), torch.zeros(1, requires_grad=True)
+        >>> optimizer = torch.optim.SGD([a], lr=0.1)
+        >>> optimizer.add_param_group({"params": [b], "lr": 0.01})
+        >>> [group["lr"] for group in optimizer.param_groups]
+        [0.1, 0.01]
         """
         if not isinstance(param_group, dict):
             raise TypeError(f"param_group must be a dict, but got {type(param_group)}")
@@ -142,11 +149,25 @@ class Optimizer:
         self.param_groups.append(param_group)
 
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
-        """One update of all parameters from their gradients; subclasses define it."""
+        """One update of all parameters from their gradients; subclasses define it.
+
+        >>> import minitorch_bn as torch
+        >>> w = torch.tensor([1.0], requires_grad=True)
+        >>> optimizer = torch.optim.SGD([w], lr=0.1)
+        >>> (w * w).sum().backward(); optimizer.step(); w
+        tensor([0.8000], requires_grad=True)
+        """
         raise NotImplementedError
 
     def zero_grad(self, set_to_none: bool = True) -> None:
-        """Drops the gradients of all parameters, or (``set_to_none=False``) fills them with zeros."""
+        """Drops the gradients of all parameters, or (``set_to_none=False``) fills them with zeros.
+
+        >>> import minitorch_bn as torch
+        >>> w = torch.ones(1, requires_grad=True)
+        >>> optimizer = torch.optim.SGD([w], lr=0.1)
+        >>> w.sum().backward(); optimizer.zero_grad(); w.grad is None
+        True
+        """
         for group in self.param_groups:
             for p in group["params"]:
                 if set_to_none or p._grad is None:
@@ -164,6 +185,13 @@ class Optimizer:
         """State and options in PyTorch's layout, with parameters numbered in order.
 
         The tensors are the optimizer's own: ``copy.deepcopy`` the result to keep it while training goes on.
+
+        >>> import minitorch_bn as torch
+        >>> optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=0.1)
+        >>> sorted(optimizer.state_dict())
+        ['param_groups', 'state']
+        >>> optimizer.state_dict()["param_groups"][0]["params"]
+        [0]
         """
         for hook in tuple((self._state_dict_pre_hooks or {}).values()):
             hook(self)
@@ -186,6 +214,13 @@ class Optimizer:
 
         Raises:
             ValueError: the number of groups, or of parameters in a group, differs. Nothing is changed then.
+
+        >>> import minitorch_bn as torch
+        >>> w = torch.zeros(1, requires_grad=True)
+        >>> optimizer = torch.optim.SGD([w], lr=0.1)
+        >>> optimizer.load_state_dict(torch.optim.SGD([w], lr=0.5).state_dict())
+        >>> optimizer.param_groups[0]["lr"]
+        0.5
         """
         from copy import deepcopy
 
@@ -232,27 +267,71 @@ class Optimizer:
     # -- hooks -----------------------------------------------------------------------------------------------------
 
     def register_step_pre_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
-        """``hook(optimizer, args, kwargs)`` runs before each step; it may return new ``(args, kwargs)``."""
+        """``hook(optimizer, args, kwargs)`` runs before each step; it may return new ``(args, kwargs)``.
+
+        >>> import minitorch_bn as torch
+        >>> w = torch.ones(1, requires_grad=True); w.grad = torch.ones(1)
+        >>> optimizer = torch.optim.SGD([w], lr=0.1)
+        >>> handle = optimizer.register_step_pre_hook(lambda optimizer, args, kwargs: print("before", w.item()))
+        >>> optimizer.step()
+        before 1.0
+        """
         return self._add_hook("_step_pre_hooks", hook)
 
     def register_step_post_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
-        """``hook(optimizer, args, kwargs)`` runs after each step."""
+        """``hook(optimizer, args, kwargs)`` runs after each step.
+
+        >>> import minitorch_bn as torch
+        >>> w = torch.ones(1, requires_grad=True); w.grad = torch.ones(1)
+        >>> optimizer = torch.optim.SGD([w], lr=0.5)
+        >>> handle = optimizer.register_step_post_hook(lambda optimizer, args, kwargs: print("after", w.item()))
+        >>> optimizer.step()
+        after 0.5
+        """
         return self._add_hook("_step_post_hooks", hook)
 
     def register_state_dict_pre_hook(self, hook: Callable[..., Any], prepend: bool = False) -> RemovableHandle:
-        """``hook(optimizer)`` runs before ``state_dict`` collects."""
+        """``hook(optimizer)`` runs before ``state_dict`` collects.
+
+        >>> import minitorch_bn as torch
+        >>> optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=0.1)
+        >>> handle = optimizer.register_state_dict_pre_hook(lambda optimizer: print("saving"))
+        >>> _ = optimizer.state_dict()
+        saving
+        """
         return self._add_hook("_state_dict_pre_hooks", hook, prepend)
 
     def register_state_dict_post_hook(self, hook: Callable[..., Any], prepend: bool = False) -> RemovableHandle:
-        """``hook(optimizer, state_dict)`` may change the collected dictionary, or return another."""
+        """``hook(optimizer, state_dict)`` may change the collected dictionary, or return another.
+
+        >>> import minitorch_bn as torch
+        >>> optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=0.1)
+        >>> handle = optimizer.register_state_dict_post_hook(lambda optimizer, state: {**state, "epoch": 3})
+        >>> sorted(optimizer.state_dict())
+        ['epoch', 'param_groups', 'state']
+        """
         return self._add_hook("_state_dict_post_hooks", hook, prepend)
 
     def register_load_state_dict_pre_hook(self, hook: Callable[..., Any], prepend: bool = False) -> RemovableHandle:
-        """``hook(optimizer, state_dict)`` may return another dictionary to load."""
+        """``hook(optimizer, state_dict)`` may return another dictionary to load.
+
+        >>> import minitorch_bn as torch
+        >>> optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=0.1)
+        >>> handle = optimizer.register_load_state_dict_pre_hook(lambda optimizer, state: print("loading"))
+        >>> optimizer.load_state_dict(optimizer.state_dict())
+        loading
+        """
         return self._add_hook("_load_state_dict_pre_hooks", hook, prepend)
 
     def register_load_state_dict_post_hook(self, hook: Callable[..., Any], prepend: bool = False) -> RemovableHandle:
-        """``hook(optimizer)`` runs after a state was loaded."""
+        """``hook(optimizer)`` runs after a state was loaded.
+
+        >>> import minitorch_bn as torch
+        >>> optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=0.1)
+        >>> handle = optimizer.register_load_state_dict_post_hook(lambda optimizer: print("loaded"))
+        >>> optimizer.load_state_dict(optimizer.state_dict())
+        loaded
+        """
         return self._add_hook("_load_state_dict_post_hooks", hook, prepend)
 
     def _add_hook(self, attribute: str, hook: Callable[..., Any], prepend: bool = False) -> RemovableHandle:

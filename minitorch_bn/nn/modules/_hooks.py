@@ -58,6 +58,12 @@ class Hooks:
         """``hook(module, args)`` is called before ``forward``; what it returns, if not None, replaces the arguments.
 
         ``with_kwargs``: ``hook(module, args, kwargs)``, which returns None or both. ``prepend``: before other hooks.
+
+        >>> import minitorch_bn as torch
+        >>> m = torch.nn.ReLU()
+        >>> handle = m.register_forward_pre_hook(lambda module, args: (-args[0],))
+        >>> m(torch.tensor([-1.0, 1.0]))
+        tensor([1., 0.])
         """
         return add(self._forward_pre_hooks, (hook, with_kwargs), prepend)
 
@@ -73,6 +79,14 @@ class Hooks:
 
         ``with_kwargs``: ``hook(module, args, kwargs, output)``. ``always_call``: also when something raised, with the
         output that there is by then. ``prepend``: before other hooks.
+
+        >>> import minitorch_bn as torch
+        >>> m = torch.nn.ReLU()
+        >>> handle = m.register_forward_hook(lambda module, args, output: output + 1)
+        >>> m(torch.tensor([-1.0, 1.0]))
+        tensor([1., 2.])
+        >>> handle.remove(); m(torch.tensor([-1.0, 1.0]))
+        tensor([0., 1.])
         """
         return add(self._forward_hooks, (hook, with_kwargs, always_call), prepend)
 
@@ -80,6 +94,12 @@ class Hooks:
         """``hook(module, grad_output)`` is called before the module's gradients are computed.
 
         ``grad_output`` is a tuple with a gradient (or None) for each output; a tuple that the hook returns replaces it.
+
+        >>> import minitorch_bn as torch
+        >>> m, x = torch.nn.ReLU(), torch.tensor([-1.0, 1.0], requires_grad=True)
+        >>> handle = m.register_full_backward_pre_hook(lambda module, grad_output: (grad_output[0] * 10,))
+        >>> m(x).sum().backward(); x.grad
+        tensor([ 0., 10.])
         """
         return add(self._backward_pre_hooks, hook, prepend)
 
@@ -88,11 +108,24 @@ class Hooks:
 
         Both are tuples, with None for what is no tensor; keyword arguments are not among the inputs. A tuple that the
         hook returns replaces ``grad_input``.
+
+        >>> import minitorch_bn as torch
+        >>> m, x = torch.nn.ReLU(), torch.tensor([-1.0, 1.0], requires_grad=True)
+        >>> handle = m.register_full_backward_hook(lambda module, grad_input, grad_output: print(grad_input))
+        >>> m(x).sum().backward()
+        (tensor([0., 1.]),)
         """
         return add(self._backward_hooks, hook, prepend)
 
     def register_backward_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
-        """``register_full_backward_hook`` by its old name: here too it gives the gradients of the module's inputs."""
+        """``register_full_backward_hook`` by its old name: here too it gives the gradients of the module's inputs.
+
+        >>> import minitorch_bn as torch
+        >>> m, x = torch.nn.ReLU(), torch.tensor([-1.0, 1.0], requires_grad=True)
+        >>> handle = m.register_backward_hook(lambda module, grad_input, grad_output: print(grad_input))
+        >>> m(x).sum().backward()
+        (tensor([0., 1.]),)
+        """
         return self.register_full_backward_hook(hook)
 
 

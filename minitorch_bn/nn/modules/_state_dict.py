@@ -220,6 +220,10 @@ class StateDict:
         The tensors share their memory with the module: they change as it is trained (``copy.deepcopy`` what is to be
         kept). They are detached unless ``keep_vars``. ``destination``: a dictionary to add to. The attribute
         ``_metadata`` of the result has the version of each module's layout.
+
+        >>> import minitorch_bn as torch
+        >>> list(torch.nn.Sequential(torch.nn.Linear(2, 2)).state_dict())
+        ['0.weight', '0.bias']
         """
         if destination is None:
             destination = OrderedDict()
@@ -274,6 +278,13 @@ class StateDict:
         Raises:
             TypeError: ``state_dict`` is not a mapping.
             RuntimeError: keys are missing or unexpected (if ``strict``), or a value does not fit; all are named.
+
+        >>> import minitorch_bn as torch
+        >>> a, b = torch.nn.Linear(2, 2), torch.nn.Linear(2, 2)
+        >>> a.load_state_dict(b.state_dict())
+        <All keys matched successfully>
+        >>> torch.equal(a.weight, b.weight)
+        True
         """
         if not isinstance(state_dict, Mapping):
             raise TypeError(f"Expected state_dict to be dict-like, got {type(state_dict)}.")
@@ -335,25 +346,62 @@ class StateDict:
         return sorted(found, key=lambda key: key != prefix + _EXTRA_STATE)  # that one first, the others as they stand
 
     def get_extra_state(self) -> Any:
-        """Override it, with ``set_extra_state``, to save more than tensors in the state dict."""
+        """Override it, with ``set_extra_state``, to save more than tensors in the state dict.
+
+        >>> import minitorch_bn as torch
+        >>> class Counter(torch.nn.Module):
+        ...     calls = 3
+        ...     def get_extra_state(self):
+        ...         return {"calls": self.calls}
+        ...     def set_extra_state(self, state):
+        ...         self.calls = state["calls"]
+        >>> Counter().state_dict()["_extra_state"]
+        {'calls': 3}
+        """
         raise RuntimeError(
             "Reached a code path in Module.get_extra_state() that should never be called. Override get_extra_state() "
             "and set_extra_state() to save more than tensors."
         )
 
     def set_extra_state(self, state: Any) -> None:
-        """Override it to take over what ``get_extra_state`` returned."""
+        """Override it to take over what ``get_extra_state`` returned.
+
+        >>> import minitorch_bn as torch
+        >>> class Counter(torch.nn.Module):
+        ...     calls = 3
+        ...     def get_extra_state(self):
+        ...         return {"calls": self.calls}
+        ...     def set_extra_state(self, state):
+        ...         self.calls = state["calls"]
+        >>> m = Counter(); _ = m.load_state_dict({"_extra_state": {"calls": 5}}); m.calls
+        5
+        """
         raise RuntimeError(
             "Reached a code path in Module.set_extra_state() that should never be called. Override get_extra_state() "
             "and set_extra_state() to save more than tensors."
         )
 
     def register_state_dict_pre_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
-        """``hook(module, prefix, keep_vars)`` is called before ``state_dict`` looks at the module."""
+        """``hook(module, prefix, keep_vars)`` is called before ``state_dict`` looks at the module.
+
+        >>> import minitorch_bn as torch
+        >>> m = torch.nn.Linear(1, 1)
+        >>> handle = m.register_state_dict_pre_hook(lambda module, prefix, keep_vars: print("saving"))
+        >>> list(m.state_dict())
+        saving
+        ['weight', 'bias']
+        """
         return add(self._state_dict_pre_hooks, hook)
 
     def register_state_dict_post_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
-        """``hook(module, state_dict, prefix, local_metadata)`` may change the state dict in place."""
+        """``hook(module, state_dict, prefix, local_metadata)`` may change the state dict in place.
+
+        >>> import minitorch_bn as torch
+        >>> m = torch.nn.Linear(1, 1)
+        >>> handle = m.register_state_dict_post_hook(lambda module, state, *_: state.update(epoch=3))
+        >>> list(m.state_dict())
+        ['weight', 'bias', 'epoch']
+        """
         return add(self._state_dict_hooks, (hook, False))
 
     def _register_state_dict_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
@@ -361,7 +409,14 @@ class StateDict:
         return add(self._state_dict_hooks, (hook, True))
 
     def register_load_state_dict_pre_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
-        """``hook(module, *arguments of _load_from_state_dict)`` is called first; it may rename keys, for instance."""
+        """``hook(module, *arguments of _load_from_state_dict)`` is called first; it may rename keys, for instance.
+
+        >>> import minitorch_bn as torch
+        >>> m = torch.nn.Linear(1, 1)
+        >>> handle = m.register_load_state_dict_pre_hook(lambda module, state, *_: print("loading", sorted(state)))
+        >>> _ = m.load_state_dict(m.state_dict())
+        loading ['bias', 'weight']
+        """
         return self._register_load_state_dict_pre_hook(hook, with_module=True)
 
     def _register_load_state_dict_pre_hook(
@@ -371,7 +426,14 @@ class StateDict:
         return add(self._load_state_dict_pre_hooks, (hook, with_module))
 
     def register_load_state_dict_post_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
-        """``hook(module, incompatible_keys)`` is called on the loaded module; it may strike keys off the lists."""
+        """``hook(module, incompatible_keys)`` is called on the loaded module; it may strike keys off the lists.
+
+        >>> import minitorch_bn as torch
+        >>> m = torch.nn.Linear(2, 2)
+        >>> handle = m.register_load_state_dict_post_hook(lambda module, keys: print("loaded", keys.missing_keys))
+        >>> _ = m.load_state_dict(m.state_dict())
+        loaded []
+        """
         return add(self._load_state_dict_post_hooks, hook)
 
 

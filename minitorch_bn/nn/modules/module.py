@@ -85,7 +85,12 @@ class Module(Hooks, StateDict):
         self.__dict__.update(state)
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
-        """What the module computes; every subclass writes its own."""
+        """What the module computes; every subclass writes its own.
+
+        >>> import minitorch_bn as torch
+        >>> torch.nn.ReLU().forward(torch.tensor([-1.0, 1.0]))
+        tensor([0., 1.])
+        """
         raise NotImplementedError(f'Module [{self._get_name()}] is missing the required "forward" function')
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
@@ -107,6 +112,11 @@ class Module(Hooks, StateDict):
             KeyError: the name is empty, has a dot in it, or is taken by another attribute.
             TypeError: ``param`` is not a Parameter.
             ValueError: ``param`` was computed from other tensors.
+
+        >>> import minitorch_bn as torch
+        >>> m = torch.nn.Module(); m.register_parameter("scale", torch.nn.Parameter(torch.ones(2)))
+        >>> [name for name, _ in m.named_parameters()]
+        ['scale']
         """
         registry = self._slot("_parameters", "parameter", name)
         if param is not None and not isinstance(param, Parameter):
@@ -126,6 +136,11 @@ class Module(Hooks, StateDict):
         Raises:
             KeyError: the name is empty, has a dot in it, or is taken by another attribute.
             TypeError: ``tensor`` is not a Tensor.
+
+        >>> import minitorch_bn as torch
+        >>> m = torch.nn.Module(); m.register_buffer("mean", torch.zeros(2))
+        >>> m.mean, list(m.state_dict())
+        (tensor([0., 0.]), ['mean'])
         """
         registry = self._slot("_buffers", "buffer", name)
         if tensor is not None and not isinstance(tensor, Variable):
@@ -141,13 +156,26 @@ class Module(Hooks, StateDict):
         Raises:
             KeyError: the name is empty, has a dot in it, or is taken by another attribute.
             TypeError: ``module`` is not a Module.
+
+        >>> import minitorch_bn as torch
+        >>> m = torch.nn.Module(); m.register_module("act", torch.nn.Tanh())
+        >>> m.act
+        Tanh()
         """
         if module is not None and not isinstance(module, Module):
             raise TypeError(f"{_typename(module)} is not a Module subclass")
         self._slot("_modules", "module", name)[name] = module
 
     def add_module(self, name: str, module: Module | None) -> None:
-        """The same as ``register_module``."""
+        """The same as ``register_module``.
+
+        >>> import minitorch_bn as torch
+        >>> m = torch.nn.Sequential(); m.add_module("act", torch.nn.ReLU())
+        >>> m
+        Sequential(
+          (act): ReLU()
+        )
+        """
         self.register_module(name, module)
 
     def _registry(self, which: str, noun: str) -> dict[str, Any]:
@@ -226,7 +254,12 @@ class Module(Hooks, StateDict):
     def named_modules(
         self, memo: set[Module] | None = None, prefix: str = "", remove_duplicate: bool = True
     ) -> Iterator[tuple[str, Module]]:
-        """This module and all below it with their dotted names; those in ``memo`` are left out."""
+        """This module and all below it with their dotted names; those in ``memo`` are left out.
+
+        >>> import minitorch_bn as torch
+        >>> [name for name, _ in torch.nn.Sequential(torch.nn.Sequential(torch.nn.ReLU())).named_modules()]
+        ['', '0', '0.0']
+        """
         memo = set() if memo is None else memo
         if self in memo:
             return
@@ -238,12 +271,22 @@ class Module(Hooks, StateDict):
                 yield from child.named_modules(memo, _joined(prefix, name), remove_duplicate)
 
     def modules(self, remove_duplicate: bool = True) -> Iterator[Module]:
-        """This module and all below it."""
+        """This module and all below it.
+
+        >>> import minitorch_bn as torch
+        >>> [type(m).__name__ for m in torch.nn.Sequential(torch.nn.ReLU()).modules()]
+        ['Sequential', 'ReLU']
+        """
         for _, module in self.named_modules(remove_duplicate=remove_duplicate):
             yield module
 
     def named_children(self) -> Iterator[tuple[str, Module]]:
-        """The modules directly below this one with their names."""
+        """The modules directly below this one with their names.
+
+        >>> import minitorch_bn as torch
+        >>> list(torch.nn.Sequential(torch.nn.ReLU(), torch.nn.Tanh()).named_children())
+        [('0', ReLU()), ('1', Tanh())]
+        """
         memo = set()
         for name, child in self._modules.items():
             if child is not None and child not in memo:
@@ -251,29 +294,54 @@ class Module(Hooks, StateDict):
                 yield name, child
 
     def children(self) -> Iterator[Module]:
-        """The modules directly below this one."""
+        """The modules directly below this one.
+
+        >>> import minitorch_bn as torch
+        >>> list(torch.nn.Sequential(torch.nn.ReLU(), torch.nn.Tanh()).children())
+        [ReLU(), Tanh()]
+        """
         for _, child in self.named_children():
             yield child
 
     def named_parameters(
         self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True
     ) -> Iterator[tuple[str, Parameter]]:
-        """The parameters with their dotted names; one that several modules share comes once."""
+        """The parameters with their dotted names; one that several modules share comes once.
+
+        >>> import minitorch_bn as torch
+        >>> [name for name, _ in torch.nn.Sequential(torch.nn.Linear(2, 2)).named_parameters()]
+        ['0.weight', '0.bias']
+        """
         return self._named_members("_parameters", prefix, recurse, remove_duplicate)
 
     def parameters(self, recurse: bool = True) -> Iterator[Parameter]:
-        """The parameters of this module and, if ``recurse``, of all below it: what an optimizer is given."""
+        """The parameters of this module and, if ``recurse``, of all below it: what an optimizer is given.
+
+        >>> import minitorch_bn as torch
+        >>> [p.shape for p in torch.nn.Linear(2, 3).parameters()]
+        [torch.Size([3, 2]), torch.Size([3])]
+        """
         for _, param in self.named_parameters(recurse=recurse):
             yield param
 
     def named_buffers(
         self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True
     ) -> Iterator[tuple[str, Tensor]]:
-        """The buffers with their dotted names; one that several modules share comes once."""
+        """The buffers with their dotted names; one that several modules share comes once.
+
+        >>> import minitorch_bn as torch
+        >>> [name for name, _ in torch.nn.BatchNorm1d(2).named_buffers()]
+        ['running_mean', 'running_var', 'num_batches_tracked']
+        """
         return self._named_members("_buffers", prefix, recurse, remove_duplicate)
 
     def buffers(self, recurse: bool = True) -> Iterator[Tensor]:
-        """The buffers of this module and, if ``recurse``, of all below it."""
+        """The buffers of this module and, if ``recurse``, of all below it.
+
+        >>> import minitorch_bn as torch
+        >>> [b.shape for b in torch.nn.BatchNorm1d(2).buffers()]
+        [torch.Size([2]), torch.Size([2]), torch.Size([])]
+        """
         for _, buffer in self.named_buffers(recurse=recurse):
             yield buffer
 
@@ -293,6 +361,10 @@ class Module(Hooks, StateDict):
 
         Raises:
             AttributeError: there is nothing of that name, or it is not a Module.
+
+        >>> import minitorch_bn as torch
+        >>> torch.nn.Sequential(torch.nn.Sequential(torch.nn.Tanh())).get_submodule("0.0")
+        Tanh()
         """
         module = self
         for name in target.split(".") if target else ():
@@ -300,12 +372,22 @@ class Module(Hooks, StateDict):
         return module
 
     def get_parameter(self, target: str) -> Parameter:
-        """The parameter at a dotted name; AttributeError if there is none."""
+        """The parameter at a dotted name; AttributeError if there is none.
+
+        >>> import minitorch_bn as torch
+        >>> torch.nn.Sequential(torch.nn.Linear(2, 3)).get_parameter("0.weight").shape
+        torch.Size([3, 2])
+        """
         path, _, name = target.rpartition(".")
         return self.get_submodule(path)._get(name, Parameter, "an nn.Parameter")
 
     def get_buffer(self, target: str) -> Tensor:
-        """The buffer at a dotted name; AttributeError if there is none."""
+        """The buffer at a dotted name; AttributeError if there is none.
+
+        >>> import minitorch_bn as torch
+        >>> torch.nn.BatchNorm1d(2).get_buffer("running_var")
+        tensor([1., 1.])
+        """
         path, _, name = target.rpartition(".")
         module = self.get_submodule(path)
         buffer = module._get(name, object, "")
@@ -327,6 +409,13 @@ class Module(Hooks, StateDict):
         Raises:
             ValueError: ``target`` is empty, or ``module`` is not a Module.
             AttributeError: the path leads nowhere, or to something that is not a Module.
+
+        >>> import minitorch_bn as torch
+        >>> m = torch.nn.Sequential(torch.nn.ReLU()); m.set_submodule("0", torch.nn.Tanh())
+        >>> m
+        Sequential(
+          (0): Tanh()
+        )
         """
         if target == "":
             raise ValueError("Cannot set the submodule without a target name!")
@@ -341,14 +430,28 @@ class Module(Hooks, StateDict):
     # -- changing all of it --------------------------------------------------------------------------------------------
 
     def apply(self, fn: Callable[[Module], Any]) -> Self:
-        """Calls ``fn`` on every module below this one, then on itself; returns itself."""
+        """Calls ``fn`` on every module below this one, then on itself; returns itself.
+
+        >>> import minitorch_bn as torch
+        >>> m = torch.nn.Sequential(torch.nn.Linear(2, 2), torch.nn.ReLU())
+        >>> _ = m.apply(lambda part: print(type(part).__name__))
+        Linear
+        ReLU
+        Sequential
+        """
         for child in self.children():
             child.apply(fn)
         fn(self)
         return self
 
     def train(self, mode: bool = True) -> Self:
-        """Sets this module and all below it to training (or, with False, to evaluation); returns itself."""
+        """Sets this module and all below it to training (or, with False, to evaluation); returns itself.
+
+        >>> import minitorch_bn as torch
+        >>> m = torch.nn.Sequential(torch.nn.Dropout()); _ = m.train(False)
+        >>> m[0].training
+        False
+        """
         if not isinstance(mode, bool):
             raise ValueError("training mode is expected to be boolean")
         self.training = mode
@@ -357,17 +460,33 @@ class Module(Hooks, StateDict):
         return self
 
     def eval(self) -> Self:
-        """Sets this module and all below it to evaluation; returns itself."""
+        """Sets this module and all below it to evaluation; returns itself.
+
+        >>> import minitorch_bn as torch
+        >>> torch.nn.Dropout().eval().training
+        False
+        """
         return self.train(False)
 
     def requires_grad_(self, requires_grad: bool = True) -> Self:
-        """Sets whether gradients of the parameters are wanted; returns itself."""
+        """Sets whether gradients of the parameters are wanted; returns itself.
+
+        >>> import minitorch_bn as torch
+        >>> [p.requires_grad for p in torch.nn.Linear(2, 2).requires_grad_(False).parameters()]
+        [False, False]
+        """
         for param in self.parameters():
             param.requires_grad_(requires_grad)
         return self
 
     def zero_grad(self, set_to_none: bool = True) -> None:
-        """Resets the parameters' gradients: to None, or in place to zeros."""
+        """Resets the parameters' gradients: to None, or in place to zeros.
+
+        >>> import minitorch_bn as torch
+        >>> m = torch.nn.Linear(1, 1); m(torch.ones(1)).backward()
+        >>> m.zero_grad(); m.weight.grad is None
+        True
+        """
         for param in self.parameters():
             if set_to_none or param.grad is None:
                 param.grad = None
@@ -394,6 +513,10 @@ class Module(Hooks, StateDict):
         """Converts floating-point parameters and buffers in place: ``to(dtype)``, ``to("cpu", dtype)``, ``to(tensor)``.
 
         Integer buffers keep their dtype. Returns itself. Raises TypeError for a dtype that is not floating point.
+
+        >>> import minitorch_bn as torch
+        >>> torch.nn.Linear(1, 1).to(torch.float64).weight.dtype
+        torch.float64
         """
         for arg in (*args, others.get("tensor")):
             if isinstance(arg, (dtypes.dtype, type)):
@@ -413,47 +536,101 @@ class Module(Hooks, StateDict):
         return self._apply(lambda tensor: tensor.to(dtype) if tensor.is_floating_point() else tensor)
 
     def type(self, dst_type: Any) -> Self:
-        """Converts all parameters and buffers, integers too, in place; returns itself."""
+        """Converts all parameters and buffers, integers too, in place; returns itself.
+
+        >>> import minitorch_bn as torch
+        >>> torch.nn.Linear(1, 1).type(torch.float64).weight.dtype
+        torch.float64
+        """
         dtype = empty(0).type(dst_type).dtype
         if not dtype.is_floating_point and any(param.requires_grad for param in self.parameters()):
             raise RuntimeError("data set to a tensor that requires gradients must be floating point or complex dtype")
         return self._apply(lambda tensor: tensor.to(dtype))
 
     def cpu(self) -> Self:
-        """The module itself: everything is on the CPU."""
+        """The module itself: everything is on the CPU.
+
+        >>> import minitorch_bn as torch
+        >>> m = torch.nn.ReLU()
+        >>> m.cpu() is m
+        True
+        """
         return self
 
     def cuda(self, device: Any = None) -> Self:
-        """Raises: there is no graphics processor here."""
+        """Raises: there is no graphics processor here.
+
+        >>> import minitorch_bn as torch
+        >>> torch.nn.ReLU().cuda()
+        Traceback (most recent call last):
+        AssertionError: Torch not compiled with CUDA enabled
+        """
         return self.to("cuda")
 
     def share_memory(self) -> Self:
-        """The module itself, for programs that share it with worker processes; there are none here."""
+        """The module itself, for programs that share it with worker processes; there are none here.
+
+        >>> import minitorch_bn as torch
+        >>> m = torch.nn.ReLU()
+        >>> m.share_memory() is m
+        True
+        """
         return self
 
     def to_empty(self, *, device: Any, recurse: bool = True) -> Self:
-        """New memory for parameters and buffers, with whatever values are there; returns itself."""
+        """New memory for parameters and buffers, with whatever values are there; returns itself.
+
+        >>> import minitorch_bn as torch
+        >>> torch.nn.Linear(2, 3).to_empty(device="cpu").weight.shape
+        torch.Size([3, 2])
+        """
         check_device(device)
         return self._apply(empty_like, recurse)
 
     def compile(self, *args: Any, **kwargs: Any) -> None:
-        """Raises NotImplementedError: compilation is out of scope."""
+        """Raises NotImplementedError: compilation is out of scope.
+
+        >>> import minitorch_bn as torch
+        >>> m = torch.nn.ReLU(); m.compile(); m(torch.tensor([-1.0, 1.0]))
+        Traceback (most recent call last):
+        NotImplementedError: Module.compile is out of scope here: call the module as it is
+        """
         raise NotImplementedError("Module.compile is out of scope here: call the module as it is")
 
     def float(self) -> Self:
-        """Floating-point parameters and buffers as float32, in place; returns itself."""
+        """Floating-point parameters and buffers as float32, in place; returns itself.
+
+        >>> import minitorch_bn as torch
+        >>> torch.nn.Linear(1, 1).double().float().weight.dtype
+        torch.float32
+        """
         return self.to(dtypes.float32)
 
     def double(self) -> Self:
-        """Floating-point parameters and buffers as float64, in place; returns itself."""
+        """Floating-point parameters and buffers as float64, in place; returns itself.
+
+        >>> import minitorch_bn as torch
+        >>> torch.nn.Linear(1, 1).double().weight.dtype
+        torch.float64
+        """
         return self.to(dtypes.float64)
 
     def half(self) -> Self:
-        """Floating-point parameters and buffers as float16, in place; returns itself."""
+        """Floating-point parameters and buffers as float16, in place; returns itself.
+
+        >>> import minitorch_bn as torch
+        >>> torch.nn.Linear(1, 1).half().weight.dtype
+        torch.float16
+        """
         return self.to(dtypes.float16)
 
     def bfloat16(self) -> Self:
-        """Floating-point parameters and buffers as bfloat16, in place; returns itself."""
+        """Floating-point parameters and buffers as bfloat16, in place; returns itself.
+
+        >>> import minitorch_bn as torch
+        >>> torch.nn.Linear(1, 1).bfloat16().weight.dtype
+        torch.bfloat16
+        """
         return self.to(dtypes.bfloat16)
 
     # -- printing ------------------------------------------------------------------------------------------------------
@@ -462,7 +639,12 @@ class Module(Hooks, StateDict):
         return type(self).__name__
 
     def extra_repr(self) -> str:
-        """What stands in the parentheses of the printed form; override it to show options."""
+        """What stands in the parentheses of the printed form; override it to show options.
+
+        >>> import minitorch_bn as torch
+        >>> torch.nn.Linear(2, 3).extra_repr()
+        'in_features=2, out_features=3, bias=True'
+        """
         return ""
 
     def _labelled_children(self) -> Iterator[tuple[str, str]]:

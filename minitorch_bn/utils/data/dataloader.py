@@ -19,7 +19,12 @@ T_co = TypeVar("T_co", covariant=True)
 
 
 def get_worker_info() -> None:
-    """None: everything is loaded in the main process."""
+    """None: everything is loaded in the main process.
+
+    >>> import minitorch_bn as torch
+    >>> print(torch.utils.data.get_worker_info())
+    None
+    """
     return None
 
 

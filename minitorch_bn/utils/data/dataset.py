@@ -43,7 +43,15 @@ class Dataset(Generic[T_co]):
 
 
 class IterableDataset(Dataset[T_co], ABC):
-    """Items one after the other: subclasses define ``__iter__``."""
+    """Items one after the other: subclasses define ``__iter__``.
+
+    >>> import minitorch_bn as torch
+    >>> class Count(torch.utils.data.IterableDataset):
+    ...     def __iter__(self):
+    ...         return iter(range(4))
+    >>> list(torch.utils.data.DataLoader(Count(), batch_size=2))
+    [tensor([0, 1]), tensor([2, 3])]
+    """
 
     @abstractmethod
     def __iter__(self) -> Iterator[T_co]: ...
@@ -83,6 +91,10 @@ class StackDataset(Dataset[Any]):
 
     Raises:
         ValueError: no datasets, datasets with and without names, or of different lengths.
+
+    >>> import minitorch_bn as torch
+    >>> data = torch.utils.data.StackDataset(torch.tensor([1, 2]), torch.tensor([10, 20])); data[1]
+    (tensor(2), tensor(20))
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -115,6 +127,10 @@ class ConcatDataset(Dataset[T_co]):
 
     Raises:
         AssertionError: no datasets, or an IterableDataset.
+
+    >>> import minitorch_bn as torch
+    >>> data = torch.utils.data.ConcatDataset([[1, 2], [3]]); len(data), data[2]
+    (3, 3)
     """
 
     def __init__(self, datasets: Iterable[Dataset[Any]]) -> None:
@@ -138,7 +154,15 @@ class ConcatDataset(Dataset[T_co]):
 
 
 class ChainDataset(IterableDataset[T_co]):
-    """The items of several IterableDatasets, one dataset after the other."""
+    """The items of several IterableDatasets, one dataset after the other.
+
+    >>> import minitorch_bn as torch
+    >>> class Count(torch.utils.data.IterableDataset):
+    ...     def __iter__(self):
+    ...         return iter(range(2))
+    >>> list(torch.utils.data.ChainDataset([Count(), Count()]))
+    [0, 1, 0, 1]
+    """
 
     def __init__(self, datasets: Iterable[Dataset[Any]]) -> None:
         self.datasets: Any = datasets
@@ -154,7 +178,12 @@ class ChainDataset(IterableDataset[T_co]):
 
 
 class Subset(Dataset[T_co]):
-    """The items of a dataset at the given indices."""
+    """The items of a dataset at the given indices.
+
+    >>> import minitorch_bn as torch
+    >>> data = torch.utils.data.Subset(["a", "b", "c"], [2, 0]); len(data), data[0]
+    (2, 'c')
+    """
 
     def __init__(self, dataset: Dataset[T_co], indices: Sequence[int]) -> None:
         self.dataset, self.indices = dataset, indices

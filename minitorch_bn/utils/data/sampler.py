@@ -28,14 +28,29 @@ def draw_seed(generator: Generator | None) -> int:
 
 
 class Sampler(Generic[T_co]):
-    """Base of the samplers: subclasses define ``__iter__``, which yields indices (or lists of them: batches)."""
+    """Base of the samplers: subclasses define ``__iter__``, which yields indices (or lists of them: batches).
+
+    >>> import minitorch_bn as torch
+    >>> class Backwards(torch.utils.data.Sampler):
+    ...     def __init__(self, data):
+    ...         self.data = data
+    ...     def __iter__(self):
+    ...         return iter(range(len(self.data) - 1, -1, -1))
+    >>> list(torch.utils.data.DataLoader([1, 2, 3], sampler=Backwards([1, 2, 3]), batch_size=3))
+    [tensor([3, 2, 1])]
+    """
 
     def __iter__(self) -> Iterator[T_co]:
         raise NotImplementedError
 
 
 class SequentialSampler(Sampler[int]):
-    """0, 1, 2, ... up to the length of the data."""
+    """0, 1, 2, ... up to the length of the data.
+
+    >>> import minitorch_bn as torch
+    >>> list(torch.utils.data.SequentialSampler("abc"))
+    [0, 1, 2]
+    """
 
     def __init__(self, data_source: Sized) -> None:
         self.data_source = data_source
@@ -101,7 +116,13 @@ class RandomSampler(Sampler[int]):
 
 
 class SubsetRandomSampler(Sampler[int]):
-    """The given indices in random order."""
+    """The given indices in random order.
+
+    >>> import minitorch_bn as torch
+    >>> _ = torch.manual_seed(0)
+    >>> sorted(torch.utils.data.SubsetRandomSampler([3, 5, 7]))
+    [3, 5, 7]
+    """
 
     def __init__(self, indices: Sequence[int], generator: Generator | None = None) -> None:
         self.indices, self.generator = indices, generator
