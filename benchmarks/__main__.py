@@ -3,6 +3,7 @@
     python -m benchmarks                                         # every group against PyTorch
     python -m benchmarks --group bn,conv --against torch,jax --out results
     python -m benchmarks --only "BatchNorm (128,64)" --repeats 5 # the rows whose name contains that
+    python -m benchmarks --against bound                         # numpy's arithmetic alone, which no row can beat
     python -m benchmarks --quick                                 # the first row of each group, in a minute
     python -m benchmarks --group growth --out results            # cost against size
 
@@ -52,6 +53,12 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--repeats", type=int, default=15, help="turns of each process (15)")
     parser.add_argument("--seconds", type=float, default=0.1, help="length of a turn (0.1)")
     parser.add_argument("--take", choices=TAKE, default="median", help="'minimum' resists the noise of a busy machine")
+    parser.add_argument(
+        "--patience",
+        type=float,
+        default=0.0,
+        help="seconds a row may spend on repeating turns that others disturbed (0)",
+    )
     parser.add_argument("--quick", action="store_true", help="one small row of each group, three short turns")
     parser.add_argument("--out", type=Path, metavar="DIR", help="write JSON, tables and pictures there")
     parser.add_argument("--redraw", type=Path, metavar="DIR", help="tables and pictures again, from the JSON there")
@@ -98,10 +105,10 @@ def describe(contenders: Sequence[Contender]) -> tuple[dict[str, Any], list[Cont
 def measure(case: Case, contenders: list[Contender], args: argparse.Namespace) -> Result:
     """One row."""
     if case.group not in LAUNCHED:
-        return runner.run(case, contenders, args.repeats, args.seconds, TAKE[args.take])
+        return runner.run(case, contenders, args.repeats, args.seconds, TAKE[args.take], args.patience)
     beside = [Contender(NUMPY)] if case.workload == "import_" else []
     repeats = 1 if args.quick else min(args.repeats, LAUNCHES)
-    return launch.run(case, [*contenders, *beside], repeats, TAKE[args.take])
+    return launch.run(case, [*contenders, *beside], repeats, TAKE[args.take], args.patience)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -117,7 +124,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     contenders, missing = choose(args.kernels, args.against)
     found, contenders, broken = describe(contenders)
     notes = [*missing, *broken, *filter(None, [machine.busy()])]
-    settings = {"turns": args.repeats, "seconds of a turn": args.seconds, "take": args.take}
+    settings = {"turns": args.repeats, "seconds of a turn": args.seconds, "take": args.take, "patience": args.patience}
     whole = record.Record(found, settings, notes, [*contenders, Contender(NUMPY)], [])
     print(record.heading(whole), end="\n\n", flush=True)
     for i, case in enumerate(cases, 1):

@@ -15,7 +15,8 @@ INSTALL = {  # what to say where a package is missing
     "autograd": "pip install autograd",
     "tinygrad": "pip install tinygrad, and clang on the PATH",
 }
-RIVALS = tuple(name for name in INSTALL if name != "numba")
+BOUND = "bound"  # no library: the arithmetic of a row that numpy cannot be without
+RIVALS = (*(name for name in INSTALL if name != "numba"), BOUND)
 NUMPY = "numpy"  # takes part where the import is timed
 SHOWN = {
     "numpy": "numpy",
@@ -24,6 +25,7 @@ SHOWN = {
     "mygrad": "MyGrad",
     "autograd": "autograd",
     "tinygrad": "tinygrad",
+    "bound": "bound",
 }
 
 # On some processors these two are set for the whole machine and slow numpy's matrix products down.
@@ -51,7 +53,7 @@ class Contender(NamedTuple):
 
 def choose(kernels: list[str], against: list[str]) -> tuple[list[Contender], list[str]]:
     """Those that are installed, and a line about each that is not."""
-    missing = [name for name in (*kernels, *against) if name != "numpy" and find_spec(name) is None]
+    missing = [name for name in (*kernels, *against) if name not in (NUMPY, BOUND) and find_spec(name) is None]
     present = [Contender("minitorch_bn", name) for name in kernels if name not in missing]
     present += [Contender(name) for name in against if name not in missing]
     return present, [f"{name} is not installed and is left out: {INSTALL[name]}" for name in missing]

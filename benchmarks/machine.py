@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import time
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,13 @@ THREAD_VARIABLES = (
     "OMP_WAIT_POLICY",
 )
 VECTORS = (("avx512f", "AVX-512"), ("avx2", "AVX2"), ("asimd", "NEON"))
-BUILT_ON = {"minitorch_bn": ("numpy", "numba"), "flax": ("jax",), "mygrad": ("numpy",), "autograd": ("numpy",)}
+BUILT_ON = {
+    "minitorch_bn": ("numpy", "numba"),
+    "flax": ("jax",),
+    "mygrad": ("numpy",),
+    "autograd": ("numpy",),
+    "bound": ("numpy",),
+}
 
 
 def processor() -> str:
@@ -61,7 +68,6 @@ def caches() -> str:
 
 def bandwidth(megabytes: int = 64, repeats: int = 10) -> float:
     """Bytes a second that all cores together read and write when they copy what no cache holds: the best of a few."""
-    import time
     from concurrent.futures import ThreadPoolExecutor
 
     import numpy as np
@@ -122,7 +128,7 @@ def library(name: str) -> dict[str, Any]:
         from tinygrad import Device
 
         threads = {"device": Device.DEFAULT}  # an error where it finds no compiler
-    if name in ("minitorch_bn", "mygrad", "autograd"):
+    if name in ("minitorch_bn", "mygrad", "autograd", "bound"):
         threads["BLAS"] = blas()
     return {"versions": versions([name]), **threads}
 

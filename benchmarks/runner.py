@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-import time
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory, TemporaryFile
@@ -13,6 +12,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from benchmarks.contenders import BOUND
+from benchmarks.quiet import Quiet, time_of_process
 from benchmarks.summary import ratio
 
 if TYPE_CHECKING:
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from benchmarks.contenders import Contender
     from benchmarks.summary import Ratio, Take
 
-REST = 0.05  # seconds before a turn: the threads of the one before spin for a while before they sleep
 LONGEST = 15  # seconds for all turns of one contender on one row; who is that slow has fewer turns
 TOLERANCE = 1e-3  # of the largest number: float32 after a few training steps, with sums in another order
 
@@ -79,6 +79,14 @@ class Process:
             raise Failed(answer["error"])
         return answer
 
+    def turn(self, seconds: float) -> list[float]:
+        """The times of the steps of one turn."""
+        return self.ask(seconds=seconds)["times"]
+
+    def time(self) -> float:
+        """Seconds that it has computed."""
+        return time_of_process(self.process.pid)
+
     def end(self) -> str:
         """Ends the process, whatever it is doing; what it complained about."""
         if self.complaints.closed:
@@ -90,8 +98,16 @@ class Process:
             return self.complaints.read().strip()
 
 
-def run(case: Case, contenders: list[Contender], repeats: int, seconds: float, take: Take = median) -> Result:
+def run(
+    case: Case,
+    contenders: list[Contender],
+    repeats: int,
+    seconds: float,
+    take: Take = median,
+    patience: float = 0.0,
+) -> Result:
     """One row. Whoever cannot do it, or computes other numbers than the first contender, is left out and named."""
+    quiet = Quiet(patience)
     with TemporaryDirectory() as folder:
         processes: list[Process] = []
         turns: dict[Contender, list[float]] = {}
@@ -123,19 +139,18 @@ def run(case: Case, contenders: list[Contender], repeats: int, seconds: float, t
             for _ in range(repeats):
                 for process in processes:
                     if process.contender in turns and spent[process] < LONGEST:
-                        time.sleep(REST)
-                        start = time.perf_counter()
-                        turns[process.contender].append(take(process.ask(seconds=seconds)["times"]))
-                        spent[process] += time.perf_counter() - start
+                        taken = quiet.wait(lambda process=process: process.turn(seconds), process.time)
+                        turns[process.contender].append(take(taken))
+                        spent[process] += sum(taken)
         finally:
             for process in processes:
                 process.end()
-    return Result(case, turns, notes, wrong, take)
+    return Result(case, turns, notes + quiet.notes(), wrong, take)
 
 
 def disagreement(contender: Contender, numbers: dict[str, np.ndarray], reference: dict[str, np.ndarray]) -> str:
     """A sentence about who computes something else; empty if the numbers are the same."""
-    differences = compare(numbers, reference)
+    differences = compare(numbers, reference) if contender.library != BOUND else []
     return f"{contender.name} computes something else: {', '.join(differences)}" if differences else ""
 
 
