@@ -45,6 +45,7 @@ from minitorch_bn._settings import (
     use_deterministic_algorithms,
 )
 from minitorch_bn._tensor import Tensor, is_tensor, scalar_tensor
+from minitorch_bn._tensor_docs import add_examples
 from minitorch_bn._tensor_str import (
     set_printoptions,
 )
@@ -499,6 +500,8 @@ swapaxes = transpose
 swapdims = transpose
 trapz = trapezoid
 true_divide = div
+
+add_examples(Tensor)
 
 __all__ = [
     *_IN_PLACE,

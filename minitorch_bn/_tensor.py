@@ -118,192 +118,95 @@ class Tensor(Variable):
 
     @property
     def shape(self) -> Size:
-        """The size of each dimension.
-
-        >>> import minitorch_bn as torch
-        >>> torch.zeros(2, 3).shape
-        torch.Size([2, 3])
-        """
+        """The size of each dimension."""
         return tuple.__new__(Size, self._data.shape)
 
     def size(self, dim: int | None = None) -> Any:
-        """The shape, or the size of one dimension.
-
-        >>> import minitorch_bn as torch
-        >>> x = torch.zeros(2, 3)
-        >>> x.size(), x.size(1)
-        (torch.Size([2, 3]), 3)
-        """
+        """The shape, or the size of one dimension."""
         return self.shape if dim is None else self._data.shape[_checked_dim(dim, self._data.ndim)]
 
     def stride(self, dim: int | None = None) -> Any:
-        """How many elements apart neighbours are in memory, for each dimension or one.
-
-        >>> import minitorch_bn as torch
-        >>> torch.zeros(2, 3).stride(), torch.zeros(2, 3).t().stride()
-        ((3, 1), (1, 3))
-        """
+        """How many elements apart neighbours are in memory, for each dimension or one."""
         strides = tuple(s // self._data.itemsize for s in self._data.strides)
         return strides if dim is None else strides[_checked_dim(dim, self._data.ndim)]
 
     @property
     def dtype(self) -> dtypes.dtype:
-        """The element type.
-
-        >>> import minitorch_bn as torch
-        >>> torch.ones(1).dtype
-        torch.float32
-        """
+        """The element type."""
         return dtypes.from_numpy_dtype(self._data.dtype)
 
     @property
     def device(self) -> device:
-        """Always the CPU.
-
-        >>> import minitorch_bn as torch
-        >>> torch.ones(1).device
-        device(type='cpu')
-        """
+        """Always the CPU."""
         return CPU
 
     @property
     def ndim(self) -> int:
-        """The number of dimensions.
-
-        >>> import minitorch_bn as torch
-        >>> torch.zeros(2, 3).ndim
-        2
-        """
+        """The number of dimensions."""
         return self._data.ndim
 
     @property
     def itemsize(self) -> int:
-        """The bytes of one element.
-
-        >>> import minitorch_bn as torch
-        >>> torch.ones(1).itemsize
-        4
-        """
+        """The bytes of one element."""
         return self._data.itemsize
 
     @property
     def nbytes(self) -> int:
-        """The bytes of all elements.
-
-        >>> import minitorch_bn as torch
-        >>> torch.zeros(2, 3).nbytes
-        24
-        """
+        """The bytes of all elements."""
         return self._data.nbytes
 
     def dim(self) -> int:
-        """The number of dimensions.
-
-        >>> import minitorch_bn as torch
-        >>> torch.zeros(2, 3).dim()
-        2
-        """
+        """The number of dimensions."""
         return self._data.ndim
 
     ndimension = dim
 
     def element_size(self) -> int:
-        """The bytes of one element.
-
-        >>> import minitorch_bn as torch
-        >>> torch.ones(1).element_size()
-        4
-        """
+        """The bytes of one element."""
         return self._data.itemsize
 
     def is_floating_point(self) -> bool:
-        """Whether the elements are floating-point numbers.
-
-        >>> import minitorch_bn as torch
-        >>> torch.ones(1).is_floating_point(), torch.tensor([1]).is_floating_point()
-        (True, False)
-        """
+        """Whether the elements are floating-point numbers."""
         return self.dtype.is_floating_point
 
     def is_complex(self) -> bool:
-        """Always False: complex numbers are out of scope.
-
-        >>> import minitorch_bn as torch
-        >>> torch.ones(1).is_complex()
-        False
-        """
+        """Always False: complex numbers are out of scope."""
         return False
 
     def is_contiguous(self, memory_format: Any = contiguous_format) -> bool:
-        """Whether memory is in row-major order, or in that of ``memory_format``.
-
-        >>> import minitorch_bn as torch
-        >>> torch.zeros(2, 3).t().is_contiguous()
-        False
-        """
+        """Whether memory is in row-major order, or in that of ``memory_format``."""
         return self._data.transpose(memory_format.order(self._data.ndim)).flags.c_contiguous
 
     @property
     def layout(self) -> layout:
-        """How the elements lie in memory: ``torch.strided``.
-
-        >>> import minitorch_bn as torch
-        >>> torch.ones(1).layout
-        torch.strided
-        """
+        """How the elements lie in memory: ``torch.strided``."""
         return strided
 
     def storage_offset(self) -> int:
-        """How many elements after the start of its memory the first element lies.
-
-        >>> import minitorch_bn as torch
-        >>> torch.arange(4)[2:].storage_offset()
-        2
-        """
+        """How many elements after the start of its memory the first element lies."""
         start = self._data
         while isinstance(start.base, np.ndarray):
             start = start.base
         return (self._data.ctypes.data - start.ctypes.data) // self._data.itemsize
 
     def get_device(self) -> int:
-        """-1: the CPU.
-
-        >>> import minitorch_bn as torch
-        >>> torch.ones(1).get_device()
-        -1
-        """
+        """-1: the CPU."""
         return -1
 
     def data_ptr(self) -> int:
-        """The address of the first element.
-
-        >>> import minitorch_bn as torch
-        >>> x = torch.zeros(2)
-        >>> x.data_ptr() == x.view(2, 1).data_ptr()
-        True
-        """
+        """The address of the first element."""
         return self._data.ctypes.data
 
     @property
     def is_cuda(self) -> bool:
-        """Always False.
-
-        >>> import minitorch_bn as torch
-        >>> torch.ones(1).is_cuda
-        False
-        """
+        """Always False."""
         return False
 
     # -- its place in the graph --------------------------------------------------------------------------------------
 
     @property
     def requires_grad(self) -> bool:
-        """Whether a gradient is wanted: set on leaves, inherited by what is computed from them.
-
-        >>> import minitorch_bn as torch
-        >>> torch.ones(1).requires_grad, torch.ones(1, requires_grad=True).requires_grad
-        (False, True)
-        """
+        """Whether a gradient is wanted: set on leaves, inherited by what is computed from them."""
         # a view that is behind its base takes part in the base's history as soon as it is used
         return self._requires_grad or (self._view is not None and self._view.base._requires_grad)
 
@@ -322,12 +225,7 @@ class Tensor(Variable):
         self._requires_grad = value
 
     def requires_grad_(self, requires_grad: bool = True) -> Tensor:
-        """Sets ``requires_grad`` and returns the tensor.
-
-        >>> import minitorch_bn as torch
-        >>> torch.ones(1).requires_grad_()
-        tensor([1.], requires_grad=True)
-        """
+        """Sets ``requires_grad`` and returns the tensor."""
         if type(requires_grad) is not builtin_bool:
             raise TypeError(
                 "requires_grad_(): argument 'requires_grad' (position 1) must be bool, not "
@@ -341,13 +239,7 @@ class Tensor(Variable):
 
     @property
     def grad(self) -> Any:
-        """The accumulated gradient of a leaf, or of a tensor that retains it; None before the first backward.
-
-        >>> import minitorch_bn as torch
-        >>> x = torch.tensor(3.0, requires_grad=True)
-        >>> (x * x).backward(); x.grad
-        tensor(6.)
-        """
+        """The accumulated gradient of a leaf, or of a tensor that retains it; None before the first backward."""
         return self._grad
 
     @grad.setter
@@ -377,36 +269,19 @@ class Tensor(Variable):
 
     @property
     def grad_fn(self) -> Any:
-        """The node that computed this tensor; None for leaves.
-
-        >>> import minitorch_bn as torch
-        >>> type((torch.ones(1, requires_grad=True) * 2).grad_fn).__name__
-        'MulBackward0'
-        """
+        """The node that computed this tensor; None for leaves."""
         if self._view is not None:
             views.refresh(self)
         return self._node
 
     @property
     def is_leaf(self) -> bool:
-        """Whether it was not computed by a recorded operation.
-
-        >>> import minitorch_bn as torch
-        >>> x = torch.ones(1, requires_grad=True)
-        >>> x.is_leaf, (x * 2).is_leaf
-        (True, False)
-        """
+        """Whether it was not computed by a recorded operation."""
         return self.grad_fn is None
 
     @property
     def output_nr(self) -> int:
-        """Which output of ``grad_fn`` this is.
-
-        >>> import minitorch_bn as torch
-        >>> a, b = torch.ones(2, requires_grad=True).unbind()
-        >>> b.output_nr
-        1
-        """
+        """Which output of ``grad_fn`` this is."""
         return self._output_nr
 
     @property
@@ -422,13 +297,7 @@ class Tensor(Variable):
 
     @property
     def data(self) -> Tensor:
-        """The same memory without history; in-place changes through it go unnoticed by autograd.
-
-        >>> import minitorch_bn as torch
-        >>> x = torch.ones(2, requires_grad=True)
-        >>> x.data
-        tensor([1., 1.])
-        """
+        """The same memory without history; in-place changes through it go unnoticed by autograd."""
         return wrap(self._data.view())
 
     @data.setter
@@ -440,25 +309,13 @@ class Tensor(Variable):
         self._data = value._data.view()  # an array object of its own: saved values are recognised by identity
 
     def detach(self) -> Tensor:
-        """The same memory without history; in-place changes are noticed by graphs that saved this tensor.
-
-        >>> import minitorch_bn as torch
-        >>> x = torch.ones(2, requires_grad=True)
-        >>> x.detach().requires_grad
-        False
-        """
+        """The same memory without history; in-place changes are noticed by graphs that saved this tensor."""
         result = wrap(self._data.view())
         result._version_counter = self._version_counter
         return result
 
     def detach_(self) -> Tensor:
-        """Cuts this tensor off from its history.
-
-        >>> import minitorch_bn as torch
-        >>> x = torch.ones(2, requires_grad=True) * 2
-        >>> x.detach_().requires_grad
-        False
-        """
+        """Cuts this tensor off from its history."""
         if self._view is not None:
             raise RuntimeError(
                 "Can't detach views in-place. Use detach() instead. If you are using DistributedDataParallel (DDP) for "
@@ -469,13 +326,7 @@ class Tensor(Variable):
         return self
 
     def retain_grad(self) -> None:
-        """Makes backward store the gradient of this computed tensor in ``.grad``.
-
-        >>> import minitorch_bn as torch
-        >>> x = torch.ones(2, requires_grad=True); y = x * 3
-        >>> y.retain_grad(); y.sum().backward(); y.grad
-        tensor([1., 1.])
-        """
+        """Makes backward store the gradient of this computed tensor in ``.grad``."""
         if not self.requires_grad:
             raise RuntimeError("can't retain_grad on Tensor that has requires_grad=False")
         node = self.grad_fn
@@ -485,35 +336,15 @@ class Tensor(Variable):
 
     @property
     def retains_grad(self) -> bool:
-        """Whether this is a computed tensor whose gradient is stored.
-
-        >>> import minitorch_bn as torch
-        >>> y = torch.ones(2, requires_grad=True) * 3
-        >>> y.retain_grad(); y.retains_grad
-        True
-        """
+        """Whether this is a computed tensor whose gradient is stored."""
         return self._retains_grad
 
     def register_hook(self, hook: Any) -> hooks.RemovableHandle:
-        """``hook(grad)`` is called with the gradient of this tensor; a result that is not None replaces it.
-
-        >>> import minitorch_bn as torch
-        >>> x = torch.ones(2, requires_grad=True)
-        >>> handle = x.register_hook(lambda grad: grad * 10)
-        >>> x.sum().backward(); x.grad
-        tensor([10., 10.])
-        """
+        """``hook(grad)`` is called with the gradient of this tensor; a result that is not None replaces it."""
         return hooks.register_tensor_hook(self, hook)
 
     def register_post_accumulate_grad_hook(self, hook: Any) -> hooks.RemovableHandle:
-        """``hook(tensor)`` is called after a gradient was added to a leaf's ``.grad``.
-
-        >>> import minitorch_bn as torch
-        >>> x = torch.ones(2, requires_grad=True)
-        >>> handle = x.register_post_accumulate_grad_hook(lambda x: print("gradient", x.grad))
-        >>> x.sum().backward()
-        gradient tensor([1., 1.])
-        """
+        """``hook(tensor)`` is called after a gradient was added to a leaf's ``.grad``."""
         if not self.is_leaf:
             raise RuntimeError("post accumulate grad hooks cannot be registered on non-leaf tensors")
         if not self._requires_grad:
@@ -523,44 +354,23 @@ class Tensor(Variable):
     def backward(
         self, gradient: Any = None, retain_graph: bool | None = None, create_graph: bool = False, inputs: Any = None
     ) -> None:
-        """Adds the gradients of this tensor to the ``.grad`` of its leaves; a scalar needs no ``gradient``.
-
-        >>> import minitorch_bn as torch
-        >>> x = torch.tensor([1.0, 2.0], requires_grad=True)
-        >>> (x * x).sum().backward(); x.grad
-        tensor([2., 4.])
-        """
+        """Adds the gradients of this tensor to the ``.grad`` of its leaves; a scalar needs no ``gradient``."""
         engine.backward(self, gradient, retain_graph, create_graph, inputs=inputs)
 
     # -- to Python, numpy and other dtypes ---------------------------------------------------------------------------
 
     def item(self) -> Any:
-        """The only element, as a Python number.
-
-        >>> import minitorch_bn as torch
-        >>> torch.tensor([2.5]).item()
-        2.5
-        """
+        """The only element, as a Python number."""
         if self._data.size != 1:
             raise RuntimeError(f"a Tensor with {self._data.size} elements cannot be converted to Scalar")
         return self._data.item() if self._data.dtype.kind != "V" else float(self._data.reshape(()))
 
     def tolist(self) -> Any:
-        """Nested lists of Python numbers.
-
-        >>> import minitorch_bn as torch
-        >>> torch.tensor([[1, 2], [3, 4]]).tolist()
-        [[1, 2], [3, 4]]
-        """
+        """Nested lists of Python numbers."""
         return self._data.tolist()
 
     def numpy(self, *, force: bool = False) -> np.ndarray:
-        """A numpy array that shares this tensor's memory; refused while gradients are recorded unless ``force``.
-
-        >>> import minitorch_bn as torch
-        >>> torch.tensor([1.0, 2.0]).numpy()
-        array([1., 2.], dtype=float32)
-        """
+        """A numpy array that shares this tensor's memory; refused while gradients are recorded unless ``force``."""
         if self.requires_grad and not force:
             raise RuntimeError("Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead.")
         return self._data.view()
@@ -584,12 +394,7 @@ class Tensor(Variable):
         non_blocking: bool = False,
         memory_format: Any = None,
     ) -> Any:
-        """As another dtype: ``to(dtype)``, ``to(device, dtype)``, ``to(other)``; itself if nothing changes.
-
-        >>> import minitorch_bn as torch
-        >>> torch.ones(1).to(torch.float64), torch.ones(1).to("cpu", torch.int32)
-        (tensor([1.], dtype=torch.float64), tensor([1], dtype=torch.int32))
-        """
+        """As another dtype: ``to(dtype)``, ``to(device, dtype)``, ``to(other)``; itself if nothing changes."""
         for arg in args:
             if isinstance(arg, dtypes.dtype):
                 dtype = arg
@@ -605,43 +410,21 @@ class Tensor(Variable):
         return result if memory_format is None else shapes.contiguous(result, memory_format=memory_format)
 
     def type(self, dtype: Any = None) -> Any:
-        """The legacy type string (``torch.FloatTensor``), or the tensor as another dtype.
-
-        >>> import minitorch_bn as torch
-        >>> torch.ones(1).type(), torch.ones(1).type(torch.int64).dtype
-        ('torch.FloatTensor', torch.int64)
-        """
+        """The legacy type string (``torch.FloatTensor``), or the tensor as another dtype."""
         if dtype is None:
             return f"torch.{self.dtype.legacy_name}Tensor"
         return self.to(_legacy.dtype_of(dtype))
 
     def type_as(self, other: Any) -> Any:
-        """As the dtype of ``other``.
-
-        >>> import minitorch_bn as torch
-        >>> torch.ones(1).type_as(torch.zeros(1, dtype=torch.int8)).dtype
-        torch.int8
-        """
+        """As the dtype of ``other``."""
         return self.to(other.dtype)
 
     def cpu(self) -> Tensor:
-        """The tensor itself: everything is on the CPU.
-
-        >>> import minitorch_bn as torch
-        >>> x = torch.ones(1)
-        >>> x.cpu() is x
-        True
-        """
+        """The tensor itself: everything is on the CPU."""
         return self
 
     def cuda(self, device: Any = None, non_blocking: builtin_bool = False) -> Any:
-        """Refused with an AssertionError: there is no such device.
-
-        >>> import minitorch_bn as torch
-        >>> torch.ones(1).cuda()
-        Traceback (most recent call last):
-        AssertionError: Torch not compiled with CUDA enabled
-        """
+        """Refused with an AssertionError: there is no such device."""
         return self.to("cuda")
 
     float = _cast("float", dtypes.float32)
@@ -656,13 +439,7 @@ class Tensor(Variable):
     char = _cast("char", dtypes.int8)
 
     def clone(self, *, memory_format: Any = None) -> Any:
-        """A copy with memory of its own, on the tape.
-
-        >>> import minitorch_bn as torch
-        >>> x = torch.zeros(2); y = x.clone(); y[0] = 1
-        >>> x, y
-        (tensor([0., 0.]), tensor([1., 0.]))
-        """
+        """A copy with memory of its own, on the tape."""
         return shapes.contiguous(elementwise.Clone.apply(self), memory_format=memory_format)
 
     def __bool__(self) -> builtin_bool:
@@ -841,21 +618,11 @@ class Tensor(Variable):
     is_nonzero, is_signed, is_same_size = special.is_nonzero, special.is_signed, special.is_same_size
 
     def where(self, condition: Any, other: Any) -> Any:
-        """self where the condition holds, else other.
-
-        >>> import minitorch_bn as torch
-        >>> torch.tensor([1, 2]).where(torch.tensor([True, False]), torch.tensor([-1, -2]))
-        tensor([ 1, -2])
-        """
+        """self where the condition holds, else other."""
         return elementwise.where(condition, self, other)
 
     def polygamma(self, n: builtin_int) -> Any:
-        """The n-th derivative of digamma.
-
-        >>> import minitorch_bn as torch
-        >>> torch.tensor([1.0]).polygamma(1)
-        tensor([1.6449])
-        """
+        """The n-th derivative of digamma."""
         return special.polygamma(n, self)
 
     # -- reductions --------------------------------------------------------------------------------------------------

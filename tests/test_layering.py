@@ -34,6 +34,7 @@ FLOORS = {
     "ops": 2,
     # 3: Tensor, and the functions that make and combine Tensors
     "_tensor": 3,
+    "_tensor_docs": 3,
     "creation": 3,
     "_inplace": 3,
     "_out": 3,
