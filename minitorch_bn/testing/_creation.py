@@ -30,7 +30,7 @@ def make_tensor(
 
     >>> import minitorch_bn as torch
     >>> _ = torch.manual_seed(0)
-    >>> torch.testing.make_tensor(3, dtype=torch.float32)
+    >>> torch.testing.make_tensor(3, dtype=torch.float32, device="cpu")
     tensor([-0.0674,  4.8280, -7.4074])
     """
     sizes = tuple(shape[0]) if len(shape) == 1 and isinstance(shape[0], (tuple, list)) else shape
