@@ -61,6 +61,7 @@ from minitorch_bn.autograd.anomaly_mode import (
     is_anomaly_check_nan_enabled,
     is_anomaly_enabled,
 )
+from minitorch_bn.autograd.inference import is_inference
 from minitorch_bn.creation import (
     arange,
     as_tensor,
@@ -716,6 +717,7 @@ __all__ = [
     "is_deterministic_algorithms_warn_only_enabled",
     "is_floating_point",
     "is_grad_enabled",
+    "is_inference",
     "is_inference_mode_enabled",
     "is_nonzero",
     "is_same_size",

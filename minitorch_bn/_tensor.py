@@ -13,7 +13,7 @@ from minitorch_bn import _dlpack, _inplace, _legacy, creation, dtypes, functiona
 from minitorch_bn._device import CPU, check_device, device
 from minitorch_bn._layout import contiguous_format, layout, strided
 from minitorch_bn._tensor_str import tensor_str
-from minitorch_bn.autograd import engine, hooks, views
+from minitorch_bn.autograd import engine, hooks, inference, views
 from minitorch_bn.autograd.grad_mode import mode
 from minitorch_bn.autograd.node import Operator
 from minitorch_bn.autograd.variable import Variable, set_tensor_class, wrap
@@ -72,7 +72,7 @@ def _arithmetic(function: Any, operator: type[Operator], ufunc: np.ufunc, reflec
             return any_operands(self, other)
         if reflected:
             self, other, a, b = other, self, b, a
-        if mode.grad:
+        if mode.grad or mode.inference:
             return apply(self, other)
         try:
             return wrap(mode.quietly(ufunc, a, b))
@@ -222,6 +222,8 @@ class Tensor(Variable):
             raise RuntimeError(f"you can only change requires_grad flags of leaf variables.{hint}")
         if value and not self.is_floating_point():
             raise RuntimeError("only Tensors of floating point and complex dtype can require gradients")
+        if value:
+            inference.check_requiring_grad(self)
         self._requires_grad = value
 
     def requires_grad_(self, requires_grad: bool = True) -> Tensor:
@@ -233,6 +235,8 @@ class Tensor(Variable):
             )
         if requires_grad and not self.is_floating_point():
             raise RuntimeError("only Tensors of floating point dtype can require gradients")
+        if requires_grad:
+            inference.check_requiring_grad(self)
         if self.is_leaf or not requires_grad:  # what was computed and requires grad goes on doing so
             self.requires_grad = requires_grad
         return self
@@ -286,7 +290,11 @@ class Tensor(Variable):
 
     @property
     def _version(self) -> int:
+        if self.is_inference():
+            raise RuntimeError("Inference tensors do not track version counter.")
         return self._version_counter[0]
+
+    is_inference = inference.is_inference
 
     @property
     def _base(self) -> Any:
@@ -534,7 +542,7 @@ class Tensor(Variable):
     __rmatmul__ = _operator(linalg.matmul, reflected=True, operands=(Variable, np.ndarray))
 
     def __neg__(self) -> Any:
-        if mode.grad or self._data.dtype.kind != "f":
+        if mode.grad or mode.inference or self._data.dtype.kind != "f":
             return elementwise.neg(self)
         return wrap(mode.quietly(np.negative, self._data))
 

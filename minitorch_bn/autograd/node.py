@@ -18,6 +18,7 @@ import numpy as np
 from minitorch_bn.autograd import views
 from minitorch_bn.autograd.grad_mode import mode
 from minitorch_bn.autograd.hooks import add_hook, call_post_accumulate_hooks
+from minitorch_bn.autograd.inference import check_saving, mark
 from minitorch_bn.autograd.variable import Variable, wrap, wrap_output
 from minitorch_bn.size import broadcast_shapes
 
@@ -199,6 +200,8 @@ def _pack_tensor(tensor: Any, place: int) -> Any:
     if not isinstance(tensor, Variable):
         return tensor  # a number among the inputs
     counter = tensor._version_counter
+    if type(counter) is not list:
+        check_saving(counter)
     return (tensor._data, counter, counter[0], place)
 
 
@@ -341,6 +344,8 @@ class Operator(Node):
                 ctx._record(args, arrays, (out,), (result,))
         if cls.is_view:
             views.attach(ctx, args, result if type(result) is tuple else (result,))
+        elif type(ctx.edges) is tuple and mode.inference:
+            mark(result)
         return result
 
     def _call(ctx, args: tuple) -> tuple[list, Any]:

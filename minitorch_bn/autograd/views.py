@@ -14,6 +14,7 @@ from numpy.lib.array_utils import byte_bounds
 
 from minitorch_bn.autograd.grad_mode import enable_grad, mode
 from minitorch_bn.autograd.hooks import retain_on
+from minitorch_bn.autograd.inference import check_change
 from minitorch_bn.autograd.variable import Variable, wrap
 from minitorch_bn.size import broadcast_shapes
 
@@ -149,6 +150,8 @@ def set_operators(rebase_view: Any, as_strided: Any) -> None:
 
 def check_inplace(target: Any, operands: Any = ()) -> None:
     """Refuses an in-place change that memory or autograd could not follow, before anything is touched."""
+    if type(target._version_counter) is not list:
+        check_change(target)
     if not target._data.flags.writeable:
         _make_writeable(target._data)
     for operand in operands:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from minitorch_bn._tensor import Tensor
+from minitorch_bn.autograd.inference import check_requiring_grad
 from minitorch_bn.autograd.variable import Variable
 from minitorch_bn.creation import empty
 from minitorch_bn.dtypes import from_numpy_dtype
@@ -47,6 +48,8 @@ class Parameter(Tensor):
         result = _detached(empty(0) if data is None else data, cls.__name__)
         if requires_grad and not result.is_floating_point():
             raise RuntimeError("Only Tensors of floating point and complex dtype can require gradients")
+        if requires_grad:
+            check_requiring_grad(result)
         result._requires_grad = bool(requires_grad)
         result.__class__ = cls
         return result

@@ -87,7 +87,7 @@ def histc(input: Any, bins: int = 100, min: float = 0, max: float = 0) -> Any:
     return wrap(np.bincount(np.minimum(places, bins - 1), minlength=bins).astype(a.dtype))
 
 
-def histogram(input: Any, bins: Any, *, range: Any = None, weight: Any = None, density: bool = False) -> Any:
+def histogram(input: Any, bins: Any = 100, *, range: Any = None, weight: Any = None, density: bool = False) -> Any:
     """(hist, bin_edges): counts between edges, which ``bins`` lists, or of which there are ``bins`` + 1 evenly spaced.
 
     ``weight`` is added up instead of counted; ``density`` divides so that the integral over the range is 1.

@@ -689,8 +689,9 @@ class CyclicLR(_CyclingLR):
 
     def state_dict(self) -> dict[str, Any]:
         """As of every schedule; of a ``scale_fn`` that is an object the attributes are kept."""
-        custom = self._scale_fn_custom
-        return {**super().state_dict(), "_scale_fn_custom": None if custom is None else _attributes(custom)}
+        state = super().state_dict()
+        custom = state.pop("_scale_fn_custom")
+        return {**state, "_scale_fn_custom": None if custom is None else _attributes(custom)}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """As of every schedule; ``scale_fn`` stays the one given at construction."""
@@ -988,8 +989,8 @@ class ReduceLROnPlateau(LRScheduler):
         self.patience, self.cooldown, self.eps = patience, cooldown, eps
         self.last_epoch = 0
         self._last_lr = [_snapshot(group["lr"]) for group in optimizer.param_groups]
-        self.mode, self.threshold, self.threshold_mode = mode, threshold, threshold_mode
         self.mode_worse = math.inf if mode == "min" else -math.inf
+        self.mode, self.threshold, self.threshold_mode = mode, threshold, threshold_mode
         self._reset()
 
     def _reset(self) -> None:
