@@ -189,6 +189,15 @@ def test_what_looks_wrong_is_named(rng):
     assert "channel 5: NaN or infinity in the input" in torch.explain(bn.eval(), x).findings
 
 
+def test_values_that_are_not_finite_stay_in_their_channel(rng):
+    bn, x = layer_and_input(rng, shape=(8, 3))
+    x[0, 0] = float("nan")
+    e = torch.explain(bn, x)
+    assert e.ok
+    assert e["xhat"].isnan().any(0).tolist() == [True, False, False]
+    assert "nan .. nan" not in repr(e)
+
+
 def test_gradient_of_a_constant_channel_is_multiplied_as_it_says():
     bn, x = nn.BatchNorm1d(1), torch.full((4, 1), 3.0)
     e = torch.explain(bn, x, torch.tensor([[1.0], [0.0], [0.0], [-1.0]]))
@@ -271,6 +280,8 @@ def test_refused():
     for wrong in (nn.Linear(3, 3), nn.InstanceNorm1d(3), nn.Sequential(nn.BatchNorm1d(3)), None):
         with pytest.raises(TypeError, match=r"^explain\(\) takes a BatchNorm1d, BatchNorm2d or BatchNorm3d, not"):
             torch.explain(wrong, x)
+    with pytest.raises(TypeError, match=r"not BatchRenorm1d\nBatch Renormalization corrects"):
+        torch.explain(nn.BatchRenorm1d(3), x)
     with pytest.raises(ValueError, match="LazyBatchNorm1d does not know its channels yet\nCall it once"):
         torch.explain(nn.LazyBatchNorm1d(), x)
     with pytest.raises(TypeError, match="takes a Tensor as input, not list"):

@@ -158,6 +158,14 @@ def test_nothing_remains_after_close():
     assert "nothing was noted yet" in repr(m)
 
 
+def test_a_backward_pass_after_close_is_not_noted():
+    model = network()
+    with torch.monitor(model) as m:
+        y = model(torch.randn(8, 4))
+    y.sum().backward()
+    assert m.gradients == {}
+
+
 def test_closed_after_an_exception():
     model = network()
     with pytest.raises(ValueError, match="mine"), torch.monitor(model):

@@ -111,6 +111,8 @@ def _cell(value: Tensor, channel: int, axis: int) -> str:
     low, high = values.min().item(), values.max().item()
     if len(values) > 1 and low == high:
         return f"{_number(low)} each"
+    if low != low and len(values) > _LISTED:
+        return "nan"  # which min and max answer if there is one
     if len(values) <= _LISTED:
         return "  ".join(map(_number, values.tolist()))
     return f"{low + 0.0:.3g} .. {high + 0.0:.3g}"

@@ -20,6 +20,7 @@ from minitorch_bn.insight._report import Explanation, Section, Step
 from minitorch_bn.insight.comparison import compare
 from minitorch_bn.nn.modules._running_stats import is_redirected
 from minitorch_bn.nn.modules.batchnorm import _BatchNorm
+from minitorch_bn.nn.modules.batchrenorm import _BatchRenorm
 from minitorch_bn.nn.modules.frozen_batchnorm import _FrozenBatchNorm
 from minitorch_bn.nn.parameter import is_lazy
 
@@ -71,6 +72,11 @@ def explain(bn: Any, x: Tensor, grad_output: Tensor | None = None) -> Explanatio
 
 
 def _check(bn: Any, x: Any, grad_output: Any) -> None:
+    if isinstance(bn, _BatchRenorm):
+        raise TypeError(
+            f"explain() takes a BatchNorm layer, not {type(bn).__name__}\n"
+            "Batch Renormalization corrects the batch's statistics by the running ones, and has other formulas."
+        )
     if not isinstance(bn, (_BatchNorm, _FrozenBatchNorm)):
         raise TypeError(
             f"explain() takes a BatchNorm1d, BatchNorm2d or BatchNorm3d, not {type(bn).__name__}\n"

@@ -180,11 +180,15 @@ class Monitor:
             limits = _LIMITS[kind](part) if kind in _LIMITS else None
             _put(self.activations, path, _describe(output, step, limits, kind in _RECTIFIERS))
             if output.requires_grad:
-                output.register_hook(lambda grad: _put(self.gradients, path, _describe(grad, step, None, False)))
+                output.register_hook(lambda grad: self._note_gradient(path, grad, step))
             if isinstance(part, _BatchNorm) and part.training and part.running_mean is not None:
                 _put(self.batch_norm, path, _estimates(part, inputs[0], step))
 
         return note
+
+    def _note_gradient(self, path: str, grad: Tensor, step: int) -> None:
+        if self._model is not None:  # a backward pass may come after close()
+            _put(self.gradients, path, _describe(grad, step, None, False))
 
     # -- showing -----------------------------------------------------------------------------------------------------
 
