@@ -65,45 +65,80 @@ def _unary(operator: type[Operator], floating: bool = True) -> Any:
 
 
 def add_(self: Any, other: Any, *, alpha: float = 1) -> Any:
-    """self += alpha * other, in place."""
+    """self += alpha * other, in place.
+
+    >>> import minitorch_bn as torch
+    >>> torch.tensor([1.0, 2.0]).add_(10, alpha=2)
+    tensor([21., 22.])
+    """
     b = _operand(self, other, "add_")
     return arithmetic.Add.apply_(self, b if alpha == 1 and alpha is not True else arithmetic.scaled(self, b, alpha))
 
 
 def sub_(self: Any, other: Any, *, alpha: float = 1) -> Any:
-    """self -= alpha * other, in place; booleans are refused."""
+    """self -= alpha * other, in place; booleans are refused.
+
+    >>> import minitorch_bn as torch
+    >>> torch.tensor([1.0, 2.0]).sub_(1)
+    tensor([0., 1.])
+    """
     arithmetic.check_subtraction(self, other)
     b = _operand(self, other, "sub_")
     return arithmetic.Sub.apply_(self, b if alpha == 1 and alpha is not True else arithmetic.scaled(self, b, alpha))
 
 
 def mul_(self: Any, other: Any) -> Any:
-    """self *= other, in place."""
+    """self *= other, in place.
+
+    >>> import minitorch_bn as torch
+    >>> torch.tensor([1.0, 2.0]).mul_(10)
+    tensor([10., 20.])
+    """
     return arithmetic.Mul.apply_(self, _operand(self, other, "mul_"))
 
 
 def remainder_(self: Any, other: Any) -> Any:
-    """self %= other, in place, with the divisor's sign."""
+    """self %= other, in place, with the divisor's sign.
+
+    >>> import minitorch_bn as torch
+    >>> torch.tensor([5.0, -5.0]).remainder_(3)
+    tensor([2., 1.])
+    """
     b = arithmetic.divisible("remainder_cpu", self, other, "remainder_")[1]
     _check_result(self, other)
     return (arithmetic.RemainderScalar if is_number(other) else arithmetic.Remainder).apply_(self, b)
 
 
 def fmod_(self: Any, other: Any) -> Any:
-    """The remainder of self / other, with self's sign, in place."""
+    """The remainder of self / other, with self's sign, in place.
+
+    >>> import minitorch_bn as torch
+    >>> torch.tensor([5.0, -5.0]).fmod_(3)
+    tensor([ 2., -2.])
+    """
     b = arithmetic.divisible("fmod_cpu", self, other, "fmod_")[1]
     _check_result(self, other)
     return (arithmetic.FmodScalar if is_number(other) else arithmetic.Fmod).apply_(self, b)
 
 
 def neg_(self: Any) -> Any:
-    """-self, in place; booleans are refused."""
+    """-self, in place; booleans are refused.
+
+    >>> import minitorch_bn as torch
+    >>> torch.tensor([1.0, -2.0]).neg_()
+    tensor([-1.,  2.])
+    """
     elementwise.check_negation(self)
     return elementwise.Neg.apply_(self)
 
 
 def abs_(self: Any) -> Any:
-    """|self|, in place."""
+    """|self|, in place.
+
+    >>> import minitorch_bn as torch
+    >>> torch.tensor([1.0, -2.0]).abs_()
+    tensor([1., 2.])
+    """
     if self._data.dtype.kind == "b":
         raise not_implemented("abs_cpu", self.dtype)
     return elementwise.Abs.apply_(self)
@@ -121,14 +156,24 @@ cos_ = _unary(elementwise.Cos)
 
 
 def relu_(self: Any) -> Any:
-    """max(self, 0), in place; booleans are refused."""
+    """max(self, 0), in place; booleans are refused.
+
+    >>> import minitorch_bn as torch
+    >>> torch.tensor([1.0, -2.0]).relu_()
+    tensor([1., 0.])
+    """
     if self._data.dtype.kind == "b":
         raise RuntimeError("Boolean inputs not supported for relu")
     return elementwise.Relu.apply_(self)
 
 
 def div_(self: Any, other: Any, *, rounding_mode: str | None = None) -> Any:
-    """self /= other, in place; ``rounding_mode`` "trunc" or "floor" rounds the quotient."""
+    """self /= other, in place; ``rounding_mode`` "trunc" or "floor" rounds the quotient.
+
+    >>> import minitorch_bn as torch
+    >>> torch.tensor([1.0, 2.0]).div_(2)
+    tensor([0.5000, 1.0000])
+    """
     if rounding_mode is None:
         _check_result(self, other, floating=True)
         return arithmetic.Div.apply_(self, _operand(self, other, "div_"))
@@ -136,7 +181,12 @@ def div_(self: Any, other: Any, *, rounding_mode: str | None = None) -> Any:
 
 
 def floor_divide_(self: Any, other: Any) -> Any:
-    """self //= other, in place."""
+    """self //= other, in place.
+
+    >>> import minitorch_bn as torch
+    >>> torch.tensor([7.0, -7.0]).floor_divide_(2)
+    tensor([ 3., -4.])
+    """
     return _divide_rounded(self, other, "floor", arithmetic.FloorDivide)
 
 
@@ -147,7 +197,12 @@ def _divide_rounded(self: Any, other: Any, mode: str, operator: type[Operator]) 
 
 
 def pow_(self: Any, exponent: Any) -> Any:
-    """self **= exponent, in place."""
+    """self **= exponent, in place.
+
+    >>> import minitorch_bn as torch
+    >>> torch.tensor([1.0, 2.0]).pow_(3)
+    tensor([1., 8.])
+    """
     _check_result(self, exponent)
     if is_number(exponent):
         return arithmetic.PowScalar.apply_(self, arithmetic.checked_exponent(self, exponent))
@@ -157,7 +212,12 @@ def pow_(self: Any, exponent: Any) -> Any:
 
 
 def square_(self: Any) -> Any:
-    """self * self, in place."""
+    """self * self, in place.
+
+    >>> import minitorch_bn as torch
+    >>> torch.tensor([1.0, -2.0]).square_()
+    tensor([1., 4.])
+    """
     return pow_(self, 2)
 
 
@@ -176,7 +236,12 @@ trunc_ = _stepwise(elementwise.Trunc, "trunc")
 
 
 def round_(self: Any, *, decimals: int = 0) -> Any:
-    """The nearest number with this many decimals, in place; halves go to the even neighbour."""
+    """The nearest number with this many decimals, in place; halves go to the even neighbour.
+
+    >>> import minitorch_bn as torch
+    >>> torch.tensor([0.5, 1.5]).round_()
+    tensor([0., 2.])
+    """
     elementwise.check_stepwise("round", self)
     if decimals:
         return elementwise.RoundDecimals.apply_(self, decimals)
@@ -187,7 +252,12 @@ sign_ = _unary(elementwise.Sign, floating=False)
 
 
 def clamp_(self: Any, min: Any = None, max: Any = None) -> Any:
-    """Limited to [min, max], in place."""
+    """Limited to [min, max], in place.
+
+    >>> import minitorch_bn as torch
+    >>> torch.tensor([1.0, 5.0]).clamp_(max=3)
+    tensor([1., 3.])
+    """
     if min is None and max is None:
         raise RuntimeError("torch.clamp: At least one of 'min' or 'max' must not be None")
     operator, a, low, high = elementwise.clamp_arguments(self, min, max)
@@ -199,21 +269,36 @@ def clamp_(self: Any, min: Any = None, max: Any = None) -> Any:
 
 
 def addcmul_(self: Any, tensor1: Any, tensor2: Any, *, value: float = 1) -> Any:
-    """self += value * tensor1 * tensor2, in place."""
+    """self += value * tensor1 * tensor2, in place.
+
+    >>> import minitorch_bn as torch
+    >>> torch.ones(2).addcmul_(torch.tensor([1.0, 2.0]), torch.tensor([3.0, 4.0]), value=0.5)
+    tensor([2.5000, 5.0000])
+    """
     _, b, c, value = arithmetic.addc_arguments("addcmul", self, tensor1, tensor2, value)
     _check_result(self, b)
     return arithmetic.Addcmul.apply_(self, b, c, value)
 
 
 def addcdiv_(self: Any, tensor1: Any, tensor2: Any, *, value: float = 1) -> Any:
-    """self += value * tensor1 / tensor2, in place."""
+    """self += value * tensor1 / tensor2, in place.
+
+    >>> import minitorch_bn as torch
+    >>> torch.ones(2).addcdiv_(torch.tensor([1.0, 2.0]), torch.tensor([4.0, 4.0]), value=2)
+    tensor([1.5000, 2.0000])
+    """
     _, b, c, value = arithmetic.addc_arguments("addcdiv", self, tensor1, tensor2, value)
     _check_result(self, b)
     return arithmetic.Addcdiv.apply_(self, b, c, value)
 
 
 def lerp_(self: Any, end: Any, weight: Any) -> Any:
-    """self += weight * (end - self), in place."""
+    """self += weight * (end - self), in place.
+
+    >>> import minitorch_bn as torch
+    >>> torch.tensor([0.0]).lerp_(torch.tensor([10.0]), 0.3)
+    tensor([3.])
+    """
     operator, weight = arithmetic.lerp_arguments(self, end, weight)
     return operator.apply_(self, end, weight)
 
@@ -258,7 +343,12 @@ def zero_(self: Any) -> Any:
 
 
 def masked_fill_(self: Any, mask: Any, value: Any) -> Any:
-    """``value`` written where the mask is set."""
+    """``value`` written where the mask is set.
+
+    >>> import minitorch_bn as torch
+    >>> torch.tensor([1, 2]).masked_fill_(torch.tensor([True, False]), 9)
+    tensor([9, 2])
+    """
     operator, filler = elementwise.masked_fill_arguments(self, mask, value)
     return operator.apply_(self, mask, filler)
 
@@ -266,7 +356,13 @@ def masked_fill_(self: Any, mask: Any, value: Any) -> Any:
 def scatter_(
     self: Any, dim: int, index: Any, src: Any = None, *, value: float | None = None, reduce: str | None = None
 ) -> Any:
-    """``src`` (a tensor or a number) or the number ``value`` written, added or multiplied at ``index``."""
+    """``src`` (a tensor or a number) or the number ``value`` written, added or multiplied at ``index``.
+
+    >>> import minitorch_bn as torch
+    >>> torch.zeros(2, 3).scatter_(1, torch.tensor([[0], [2]]), 1.0)
+    tensor([[1., 0., 0.],
+            [0., 0., 1.]])
+    """
     if reduce is not None:
         return _scatter_reduced_(self, dim, index, src, value=value, reduce=reduce)
     operator, index, source, d = indexing.scatter_arguments(self, dim, index, src if value is None else value)
@@ -274,7 +370,12 @@ def scatter_(
 
 
 def scatter_add_(self: Any, dim: int, index: Any, src: Any) -> Any:
-    """``src`` added at ``index`` along ``dim``."""
+    """``src`` added at ``index`` along ``dim``.
+
+    >>> import minitorch_bn as torch
+    >>> torch.zeros(3).scatter_add_(0, torch.tensor([0, 2, 2]), torch.tensor([1.0, 2.0, 3.0]))
+    tensor([1., 0., 5.])
+    """
     require_tensor("scatter_add_", src, "src", 3)
     _, index, source, d = indexing.scatter_arguments(self, dim, index, src)
     return indexing.ScatterAdd.apply_(self, index, source, d)
@@ -376,7 +477,12 @@ sgn_ = _unary(special.Sgn, floating=False)
 
 
 def polygamma_(self: Any, n: int) -> Any:
-    """The n-th derivative of digamma, in place."""
+    """The n-th derivative of digamma, in place.
+
+    >>> import minitorch_bn as torch
+    >>> torch.tensor([1.0]).polygamma_(1)
+    tensor([1.6449])
+    """
     _check_result(self, floating=True)
     return copy_(self, special.polygamma(n, self.clone()))
 
@@ -454,12 +560,22 @@ logical_xor_, logical_not_ = _judged(elementwise.logical_xor), _judged(elementwi
 
 
 def clamp_min_(self: Any, min: Any) -> Any:
-    """max(self, min), in place."""
+    """max(self, min), in place.
+
+    >>> import minitorch_bn as torch
+    >>> torch.tensor([1.0, 5.0]).clamp_min_(3)
+    tensor([3., 5.])
+    """
     return _clamped(self, special.clamp_min_arguments(self, min))
 
 
 def clamp_max_(self: Any, max: Any) -> Any:
-    """min(self, max), in place."""
+    """min(self, max), in place.
+
+    >>> import minitorch_bn as torch
+    >>> torch.tensor([1.0, 5.0]).clamp_max_(3)
+    tensor([1., 3.])
+    """
     return _clamped(self, special.clamp_max_arguments(self, max))
 
 
@@ -473,7 +589,12 @@ def _clamped(self: Any, arguments: tuple) -> Any:
 
 
 def float_power_(self: Any, exponent: Any) -> Any:
-    """self to the power of exponent, in place; float64 only."""
+    """self to the power of exponent, in place; float64 only.
+
+    >>> import minitorch_bn as torch
+    >>> torch.tensor([1.0, 2.0], dtype=torch.float64).float_power_(3)
+    tensor([1., 8.], dtype=torch.float64)
+    """
     if self._data.dtype != np.float64:
         raise RuntimeError(
             f"the base given to float_power_ has dtype {self.dtype.legacy_name} but the operation's result requires "
@@ -493,17 +614,32 @@ def index_put_(self: Any, indices: Any, values: Any, accumulate: bool = False) -
 
 
 def index_add_(self: Any, dim: int, index: Any, source: Any, *, alpha: float = 1) -> Any:
-    """``alpha * source`` added to the slices along ``dim`` that a 1-d index names, in place."""
+    """``alpha * source`` added to the slices along ``dim`` that a 1-d index names, in place.
+
+    >>> import minitorch_bn as torch
+    >>> torch.ones(3).index_add_(0, torch.tensor([2, 0]), torch.tensor([1.0, 2.0]))
+    tensor([3., 1., 2.])
+    """
     return scattering.IndexAdd.apply_(self, *scattering.index_add_arguments(self, dim, index, source, alpha))
 
 
 def index_copy_(self: Any, dim: int, index: Any, source: Any) -> Any:
-    """``source`` written over the slices along ``dim`` that a 1-d index names."""
+    """``source`` written over the slices along ``dim`` that a 1-d index names.
+
+    >>> import minitorch_bn as torch
+    >>> torch.zeros(3).index_copy_(0, torch.tensor([2, 0]), torch.tensor([1.0, 2.0]))
+    tensor([2., 0., 1.])
+    """
     return scattering.IndexCopy.apply_(self, *scattering.index_copy_arguments(self, dim, index, source))
 
 
 def index_fill_(self: Any, dim: int, index: Any, value: Any) -> Any:
-    """``value`` written over the slices along ``dim`` that a 1-d index names."""
+    """``value`` written over the slices along ``dim`` that a 1-d index names.
+
+    >>> import minitorch_bn as torch
+    >>> torch.zeros(3).index_fill_(0, torch.tensor([2, 0]), 5)
+    tensor([5., 0., 5.])
+    """
     operator, *arguments = scattering.index_fill_arguments(self, dim, index, value)
     return operator.apply_(self, *arguments)
 
@@ -519,7 +655,12 @@ def put_(self: Any, index: Any, source: Any, accumulate: bool = False) -> Any:
 
 
 def masked_scatter_(self: Any, mask: Any, source: Any) -> Any:
-    """The elements of ``source``, one after the other, written where the mask is set."""
+    """The elements of ``source``, one after the other, written where the mask is set.
+
+    >>> import minitorch_bn as torch
+    >>> torch.zeros(3).masked_scatter_(torch.tensor([True, False, True]), torch.tensor([5.0, 6.0]))
+    tensor([5., 0., 6.])
+    """
     return scattering.MaskedScatter.apply_(self, *scattering.masked_scatter_arguments(self, mask, source))
 
 

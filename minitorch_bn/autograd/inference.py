@@ -30,7 +30,14 @@ def made(data: Any) -> Any:
 
 
 def is_inference(tensor: Any) -> bool:
-    """Whether a tensor was made inside ``inference_mode``."""
+    """Whether a tensor was made inside ``inference_mode``.
+
+    >>> import minitorch_bn as torch
+    >>> with torch.inference_mode():
+    ...     x = torch.ones(1)
+    >>> x.is_inference(), torch.ones(1).is_inference()
+    (True, False)
+    """
     return type(tensor._version_counter) is Untracked
 
 
