@@ -61,6 +61,7 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("--quick", action="store_true", help="one small row of each group, three short turns")
     parser.add_argument("--out", type=Path, metavar="DIR", help="write JSON, tables and pictures there")
+    parser.add_argument("--add", action="store_true", help="keep what is in that folder and is not measured again")
     parser.add_argument("--redraw", type=Path, metavar="DIR", help="tables and pictures again, from the JSON there")
     args = parser.parse_args(argv)
     for option, known in (("group", (*GROUPS, *ALIASES, *GROWTH)), ("against", RIVALS), ("kernels", KERNELS)):
@@ -71,6 +72,8 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
         parser.error("--kernels: name at least one")
     if args.repeats < 1 or args.seconds <= 0:
         parser.error("--repeats must be at least 1, --seconds above 0")
+    if args.add and not (args.out and (args.out / "results.json").exists()):
+        parser.error("--add needs --out with a folder that has a results.json")
     if args.quick:
         args.repeats, args.seconds = 3, 0.01
     return args
@@ -115,7 +118,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Measures and prints; 1 if somebody failed or computed something else."""
     args = parse(argv)
     if args.redraw:
-        print("written:", ", ".join(record.draw(record.load(args.redraw), args.redraw)))
+        print(f"written to {args.redraw}: {', '.join(record.draw(record.load(args.redraw), args.redraw))}")
         return 0
     cases = selected(args)
     if not cases:
@@ -127,15 +130,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     settings = {"turns": args.repeats, "seconds of a turn": args.seconds, "take": args.take, "patience": args.patience}
     whole = record.Record(found, settings, notes, [*contenders, Contender(NUMPY)], [])
     print(record.heading(whole), end="\n\n", flush=True)
+    before = record.load(args.out) if args.add else None
     for i, case in enumerate(cases, 1):
         progress(f"[{i}/{len(cases)}] {case.title}")
         whole.results.append(measure(case, contenders, args))
         progress("")
-        notes += [f"{case.title}: {note}" for note in whole.results[-1].notes]
         print("".join(f"{case.title}: {note}\n" for note in whole.results[-1].notes), end="", flush=True)
+        if args.out:
+            record.keep(record.merged(before, whole) if before else whole, args.out)
     print(record.body(whole))
     if args.out:
-        print(f"\nwritten to {args.out}: {', '.join(record.save(whole, args.out))}")
+        written = record.draw(record.load(args.out), args.out)
+        print(f"\nwritten to {args.out}: results.json, {', '.join(written)}")
     return int(any(r.wrong for r in whole.results))
 
 

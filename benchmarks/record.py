@@ -34,20 +34,22 @@ def heading(record: Record) -> str:
     for name, value in {**record.machine, "settings": record.settings}.items():
         text = ", ".join(f"{k} {v}" for k, v in value.items()) if isinstance(value, dict) else str(value)
         lines.append(f"- {name}: {text.removeprefix('versions ') or 'none set'}")
-    return "\n".join([*lines, *(f"- {note}" for note in record.notes)])
+    rows = [f"{r.case.title}: {note}" for r in record.results for note in r.notes]
+    return "\n".join([*lines, *(f"- {note}" for note in (*record.notes, *rows))])
 
 
 def body(record: Record) -> str:
     """All tables."""
     parts = [
+        tables.summary(record.results, record.contenders),
         tables.report(record.results, record.contenders),
         growth.report(record.results, record.contenders, record.machine["copy bandwidth, GB/s"] * 1e9),
     ]
     return "\n\n".join(filter(None, parts))
 
 
-def save(record: Record, folder: Path) -> list[str]:
-    """Writes everything; the names of the files."""
+def keep(record: Record, folder: Path) -> None:
+    """Writes the JSON; a run that is interrupted leaves the rows that it had."""
     folder.mkdir(parents=True, exist_ok=True)
     rows = [
         {
@@ -62,11 +64,20 @@ def save(record: Record, folder: Path) -> list[str]:
     ]
     content = record._asdict() | {"results": rows}
     (folder / "results.json").write_text(json.dumps(content, indent=1) + "\n", "utf-8")
-    return ["results.json", *draw(record, folder)]
+
+
+def merged(old: Record, new: Record) -> Record:
+    """The new run, and the rows of the old one that it did not measure."""
+    order = {(c.group, c.title): i for i, c in enumerate(all_cases())}
+    rows = {(r.case.group, r.case.title): r for r in (*old.results, *new.results)}
+    results = [rows[key] for key in sorted(rows, key=order.__getitem__)]
+    contenders = list(dict.fromkeys([*new.contenders, *old.contenders]))
+    return Record(old.machine | new.machine, new.settings, new.notes, contenders, results)
 
 
 def draw(record: Record, folder: Path) -> list[str]:
     """Writes the tables and the pictures; the names of the files."""
+    folder.mkdir(parents=True, exist_ok=True)
     (folder / "results.md").write_text(f"{heading(record)}\n\n{body(record)}\n", "utf-8")
     written = ["results.md"]
     if find_spec("matplotlib") is None:

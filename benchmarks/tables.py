@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from benchmarks.cases import GROUPS, TARGETS, Target
+from benchmarks.contenders import BOUND
 from benchmarks.summary import Ratio, duration, geometric_mean, short, size
 
 if TYPE_CHECKING:
@@ -83,6 +84,26 @@ def against(results: Sequence[Result], rival: Contender, ours: Sequence[Contende
     if any(targets):
         rows.append(["target", *blank, *targets])
     return markdown(head, rows)
+
+
+def summary(results: Sequence[Result], contenders: Sequence[Contender]) -> str:
+    """The geometric mean of each group against each rival, and its target."""
+    ours = [c for c in contenders if c.kernels]
+    lines = []
+    for group, title in GROUPS.items():
+        for rival in (c for c in contenders if not c.kernels and c.library != BOUND):
+            cells = []
+            for contender in ours:
+                both = [r for r in results if r.case.group == group and contender in r.turns and rival in r.turns]
+                ratios = [r.ratio(contender, rival).middle for r in both]
+                target = TARGETS.get((group, rival.library, contender.kernels))
+                cells += [short(geometric_mean(ratios)), verdict(target, ratios)] if ratios else ["-", ""]
+            if any(cell not in ("-", "") for cell in cells):
+                lines.append([title, rival.name, *cells])
+    if not lines:
+        return ""
+    heads = [head for c in ours for head in (c.name, "target")]
+    return f"### Geometric means, our time or memory over theirs\n\n{markdown(['', 'against', *heads], lines)}"
 
 
 def report(results: Sequence[Result], contenders: Sequence[Contender]) -> str:

@@ -109,19 +109,43 @@ def test_the_memory_limit_counts_five_passes():
     assert bytes_moved(next(c for c in all_cases() if c.group == "mlp")) == 0
 
 
-def test_a_record_comes_back_from_its_file(tmp_path):
+def a_record(rows, *, notes=()):
     machine = {"processor": "p", "copy bandwidth, GB/s": 10.0}
     settings = {"turns": 3, "seconds of a turn": 0.1, "take": "median"}
+    return record.Record(machine, settings, list(notes), [OURS, PLAIN, THEIRS], rows)
+
+
+def test_a_record_comes_back_from_its_file(tmp_path):
     rows = results(ours=1e-5, plain=2e-5, theirs=1e-4)
-    rows.append(rows[0]._replace(turns={}, notes=["PyTorch failed: why"], wrong=True))
-    whole = record.Record(machine, settings, ["a note"], [OURS, PLAIN, THEIRS], rows)
-    assert record.save(whole, tmp_path) == ["results.json", "results.md", "against-torch.png"]
+    rows.append(next(Result(c, {}, ["PyTorch failed: why"], wrong=True) for c in all_cases() if c.group == "conv"))
+    whole = a_record(rows, notes=["a note"])
+    record.keep(whole, tmp_path)
     assert record.load(tmp_path) == whole
+    assert record.draw(whole, tmp_path) == ["results.md", "against-torch.png"]
     text = (tmp_path / "results.md").read_text("utf-8")
     assert "- processor: p\n" in text
     assert "- a note\n" in text
+    assert "- conv 3x3 64x1->16x28x28: PyTorch failed: why\n" in text
     assert tables.report(rows, whole.contenders) in text
     assert (tmp_path / "against-torch.png").stat().st_size > 1000
+
+
+def test_rows_that_are_not_measured_again_are_kept():
+    first, second = results(ours=1.0, theirs=1.0)
+    again = results(ours=2.0, theirs=1.0)[0]
+    both = record.merged(a_record([first, second], notes=["old"]), a_record([again], notes=["new"]))
+    assert both.results == [again, second]
+    assert both.notes == ["new"]
+    assert record.merged(a_record([second]), a_record([first])).results == [first, second]  # in the tables' order
+
+
+def test_the_summary_has_a_line_for_each_group_and_rival():
+    text = tables.summary(results(ours=1e-5, plain=3e-4, theirs=1e-4), [OURS, PLAIN, THEIRS, Contender("jax")])
+    lines = [[cell.strip() for cell in line.strip("|").split("|")] for line in text.splitlines()[2:]]
+    assert lines[0] == ["", "against", "ours, numba", "target", "ours, numpy", "target"]
+    title = "BatchNorm, forward and backward in training"
+    verdicts = ["0.10", "<= 0.33, rows <= 1.00: met", "3.00", "<= 2.00: NOT met"]
+    assert lines[2:] == [[title, "PyTorch", *verdicts]]
 
 
 def test_a_picture_of_growth_needs_two_sizes(tmp_path):
