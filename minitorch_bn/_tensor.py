@@ -197,6 +197,9 @@ class Tensor(Variable):
         """The address of the first element."""
         return self._data.ctypes.data
 
+    is_cpu = True
+    is_mps = is_xpu = is_meta = is_mkldnn = is_sparse = is_quantized = is_nested = False
+
     @property
     def is_cuda(self) -> bool:
         """Always False."""
@@ -295,6 +298,14 @@ class Tensor(Variable):
         return self._version_counter[0]
 
     is_inference = inference.is_inference
+
+    def share_memory_(self) -> Tensor:
+        """The tensor itself, for programs that share it with worker processes; there are none here."""
+        return self
+
+    def is_shared(self) -> builtin_bool:
+        """Whether worker processes see the same memory: never."""
+        return False
 
     @property
     def _base(self) -> Any:
