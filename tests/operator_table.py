@@ -307,6 +307,9 @@ def batch_norm_backward(g, x, w):
     return batch_norm.BatchNormBackward.apply(g, x, w, None, 1e-5, statistics)
 
 
+FIXED = np.array([0.5, -1.0]), np.array([0.75, 2.0])  # a mean, and 1 / sqrt(var + eps)
+
+
 def np_standardised(x, axes, eps=1e-5):
     return (x - x.mean(axes, keepdims=True)) / np.sqrt(x.var(axes, keepdims=True) + eps)
 
@@ -710,6 +713,8 @@ row(conv.Conv, lambda x, w, b: F.conv1d(x, w, b, padding=1), np_conv, real(2, 2,
 row(conv.Conv, lambda x, w, b: F.conv2d(x, w, b, stride=2, padding=1), lambda x, w, b: np_conv(x, w, b, 2),
     real(2, 2, 5, 4), real(3, 2, 3, 2), real(3))
 row(conv.Conv, lambda x, w: F.conv3d(x, w, padding=1), np_conv, real(1, 2, 2, 3, 2), real(2, 2, 2, 2, 2))
+row(conv.Conv, lambda x, w, b: F.conv2d(x, w, b, padding=1), np_conv, real(2, 2, 4, 3), real(3, 2, 3, 3), real(3))
+row(conv.ConvBiasGrad, conv.ConvBiasGrad.apply, lambda g: g.sum((0, 2)), real(3, 2, 4))
 row(conv.ConvInputGrad, lambda g, w: F.conv_transpose1d(g, w, stride=2, padding=1), lambda g,
     w: adjoint(lambda x: np_conv(x, w, None, 2), (2, 2, 5))(g), real(2, 3, 3), real(3, 2, 3))
 row(conv.ConvInputGrad, lambda g, w: F.conv_transpose2d(g, w, padding=1), lambda g,
@@ -770,6 +775,10 @@ row(batch_norm.BatchNormBackward, batch_norm_backward, np_batch_norm_backward, r
 row(batch_norm.FixedBatchNorm, lambda x, w,
     b: F.batch_norm(x, torch.zeros(2).to(x.dtype), torch.ones(2).to(x.dtype) * 2, w, b), lambda x, w,
     b: np_batch_norm(x, w, b, np.zeros(2), np.full(2, 2.0)), real(3, 2, 4), real(2), real(2))
+row(batch_norm.FixedBatchNormBackward, lambda g, x, w:
+    batch_norm.FixedBatchNormBackward.apply(g, x, w, *(v.astype(x._data.dtype) for v in FIXED)),
+    lambda g, x, w: (g * (w * FIXED[1])[:, None], (g * (x - FIXED[0][:, None]) * FIXED[1][:, None]).sum((0, 2)),
+    g.sum((0, 2))), real(3, 2, 4), real(3, 2, 4), real(2))
 row(normalization.GroupNorm, lambda x, w, b: normalization.group_norm(x, 2, w, b),
     lambda x, w, b: np_standardised(x.reshape(2, 2, -1), 2).reshape(x.shape) * w[:, None] + b[:, None],
     real(2, 4, 3), real(4), real(4))

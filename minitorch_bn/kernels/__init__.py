@@ -7,8 +7,11 @@ from __future__ import annotations
 
 from minitorch_bn.kernels.selection import Family, in_use, use
 
+activation = Family("activation")
+blas = Family("blas")
+conv = Family("conv")
 norm = Family("norm")
-pool = Family("pool")
 optim = Family("optim")
+pool = Family("pool")
 
-__all__ = ["in_use", "use", "norm", "optim", "pool"]
+__all__ = ["in_use", "use", "activation", "blas", "conv", "norm", "optim", "pool"]

@@ -144,6 +144,11 @@ def conv_weight_grad(
     return np.ascontiguousarray(gw, x.dtype)
 
 
+def channel_sums(g: Array) -> Array:
+    """The adjoint of adding a bias: (N, C, *spatial) -> (C,)."""
+    return g.sum((0, *range(2, g.ndim)), dtype=sum_dtype(g.dtype)).astype(g.dtype, copy=False)
+
+
 class _Columns:
     """The windows of an input as the columns of a matrix, a block at a time.
 

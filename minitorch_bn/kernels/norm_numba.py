@@ -60,6 +60,22 @@ def normalize(x, weight, bias, mean, var, eps):
     return _as_dtype(y, x.dtype)
 
 
+def normalize_backward(g, x, weight, mean, r):
+    """gx, and gw and gb (float64): see ``norm_numpy.normalize_backward``."""
+    if not x.size:
+        return reference.normalize_backward(g, x, weight, mean, r)
+    rows, channels = _lies_in_rows(x), x.shape[1]
+    u, v, gx, out = _arranged(g, x.dtype, rows), _arranged(x, x.dtype, rows), *_room(x, rows)
+    gw, gb = np.empty(channels), np.empty(channels)
+    weight = _numbers(weight, channels, 1.0, v.dtype)
+    mean, r = _numbers(mean, channels, 0.0, v.dtype), _numbers(r, channels, 1.0, v.dtype)
+    if rows:
+        _scale_rows(-(-channels // WIDTH), v.size, u, v, weight, mean, r, out, gw, gb)
+    else:
+        _scale_runs(channels, v.size, u, v, weight, mean, r, out, gw, gb)
+    return _as_dtype(gx, x.dtype), gw, gb
+
+
 def fold(running_mean, running_var, mean, var, ratio, momentum):
     """Moves running estimates: see ``norm_numpy.fold``."""
     if running_mean.dtype.char not in "fd" or type(ratio) is not float:
@@ -192,6 +208,23 @@ def _normalize_runs(x, weight, bias, mean, var, eps, y, start, stop):
                 out[i] = (run[i] - centre) * factor + shift
 
 
+@Loops
+def _scale_runs(g, x, weight, mean, r, gx, gw, gb, start, stop):
+    samples, _, length = x.shape
+    total, product = np.zeros(stop - start), np.zeros(stop - start)
+    for n in range(samples):
+        for c in range(start, stop):
+            run, up, out, centre, factor, sum1, sum2 = x[n, c], g[n, c], gx[n, c], mean[c], weight[c] * r[c], 0.0, 0.0
+            for i in range(length):
+                u = np.float64(up[i])
+                sum1 += u
+                sum2 += u * (run[i] - centre)
+                out[i] = up[i] * factor
+            total[c - start] += sum1
+            product[c - start] += sum2
+    gw[start:stop], gb[start:stop] = product * r[start:stop], total
+
+
 # -- channels side by side: (M, C) -----------------------------------------------------------------------------------
 # Several rows at a time, for a sum that lies in memory is slow to add to. A channel's numbers are read again for each
 # row: in the last pass, where no more is added up, they have the precision of x. There a mean is a pair of them, the
@@ -264,3 +297,26 @@ def _normalize_rows(x, weight, bias, mean, var, eps, y, start, stop):
         row, out = x[n], y[n]
         for c in range(len(row)):
             out[c] = (row[c] - mean[c]) * scale[c] + bias[c]
+
+
+@ordered
+def _scale_rows(g, x, weight, mean, r, gx, gw, gb, start, stop):
+    count, c, end = len(x), start * WIDTH, min(stop * WIDTH, x.shape[1])
+    width, even = end - c, count - count % 2
+    centre, scale, total, product = mean[c:end], weight[c:end] * r[c:end], np.zeros(width), np.zeros(width)
+    for n in range(0, even, 2):
+        row1, row2, up1, up2 = x[n, c:end], x[n + 1, c:end], g[n, c:end], g[n + 1, c:end]
+        out1, out2 = gx[n, c:end], gx[n + 1, c:end]
+        for k in range(width):
+            u1, u2 = np.float64(up1[k]), np.float64(up2[k])
+            total[k] += u1 + u2
+            product[k] += u1 * (row1[k] - centre[k]) + u2 * (row2[k] - centre[k])
+            out1[k], out2[k] = up1[k] * scale[k], up2[k] * scale[k]
+    for n in range(even, count):
+        row, up, out = x[n, c:end], g[n, c:end], gx[n, c:end]
+        for k in range(width):
+            u = np.float64(up[k])
+            total[k] += u
+            product[k] += u * (row[k] - centre[k])
+            out[k] = up[k] * scale[k]
+    gw[c:end], gb[c:end] = product * r[c:end], total

@@ -103,6 +103,25 @@ def normalize(
     return y if y.dtype == x.dtype else y.astype(x.dtype)
 
 
+def normalize_backward(
+    g: np.ndarray, x: np.ndarray, weight: np.ndarray | None, mean: np.ndarray, r: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """gx = weight r g, and gw = sum g (x - mean) r and gb = sum g (float64), with r = 1 / sqrt(var + eps) given."""
+    gx = np.empty(x.shape, x.dtype)
+    gw, gb = np.zeros(x.shape[1]), np.zeros(x.shape[1])
+    axis, _ = _reduced(x)
+    r = r.astype(np.float64)
+    scale = r if weight is None else r * weight
+    for channels in _blocks(x.shape):
+        centred, v = _load(x, channels, "x"), _load(g, channels, "g")
+        centred -= _spread(mean[channels], axis)
+        gb[channels] = np.add.reduce(v, axis=axis)
+        gw[channels] = r[channels] * _sum_of_products(v, centred, axis)
+        v *= _spread(scale[channels], axis)
+        _store(gx, channels, v)
+    return gx, gw, gb
+
+
 def fold(
     running_mean: np.ndarray,
     running_var: np.ndarray,

@@ -116,7 +116,7 @@ class BatchNormBackward(Operator, name="NativeBatchNormBackwardBackward0"):
 
 
 class FixedBatchNorm(Operator, name="NativeBatchNormBackward0"):
-    """y = w (x - m) r + b with a mean and variance that are given;  gx = g w r,  gw = sum g (x - m) r,  gb = sum g"""
+    """y = w (x - m) r + b with a mean and variance that are given"""
 
     options = 3
 
@@ -127,16 +127,28 @@ class FixedBatchNorm(Operator, name="NativeBatchNormBackward0"):
         return kernels.normalize(x, weight, bias, mean, var, eps)
 
     def backward(ctx, g):
-        x, weight = ctx.saved_tensors
-        need_x, need_weight, need_bias = ctx.needs_input_grad
-        dims = _all_but_channels(x.ndim)
+        return FixedBatchNormBackward.apply(g, *ctx.saved_tensors, ctx.mean, ctx.r)
+
+
+class FixedBatchNormBackward(Operator, name="NativeBatchNormBackwardBackward0"):
+    """gx = w r g,  gw = sum g (x - m) r,  gb = sum g"""
+
+    options = 2
+
+    def forward(ctx, g, x, weight, mean, r):
+        ctx.save_for_backward(g, x, weight)
+        ctx.mean, ctx.r = mean, r
+        gx, gw, gb = kernels.normalize_backward(g, x, weight, mean, r)
+        dtype = x.dtype if weight is None else weight.dtype
+        return gx, gw.astype(dtype), gb.astype(dtype)
+
+    def backward(ctx, u, a, c):
+        g, x, weight = ctx.saved_tensors
         m, r = _per_channel(wrap(ctx.mean), x.ndim), _per_channel(wrap(ctx.r), x.ndim)
-        gx = gw = None
-        if need_x:
-            gx = g * r if weight is None else g * (_per_channel(weight, x.ndim) * r)
-        if need_weight:
-            gw = (g * ((x - m) * r)).sum(dims)
-        return gx, gw, g.to(r.dtype).sum(dims) if need_bias else None
+        w = 1.0 if weight is None else _per_channel(weight, x.ndim)
+        a, c = _per_channel(a, x.ndim), _per_channel(c, x.ndim)
+        to_w = None if weight is None else (u * g * r).sum(_all_but_channels(x.ndim))
+        return u * (w * r) + a * ((x - m) * r) + c, a * g * r, to_w
 
 
 def _all_but_channels(ndim: int) -> tuple[int, ...]:

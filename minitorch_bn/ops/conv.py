@@ -19,7 +19,7 @@ from __future__ import annotations
 from typing import Any
 
 from minitorch_bn.autograd.node import Operator
-from minitorch_bn.kernels import conv_numpy as kernels
+from minitorch_bn.kernels import conv as kernels
 from minitorch_bn.ops._conv_checks import check_conv, check_conv_transpose
 
 
@@ -41,7 +41,7 @@ class Conv(Operator, name="ConvolutionBackward0"):
         return (
             ConvInputGrad.apply(g, w, None, ctx.spatial, ctx.geometry) if need_x else None,
             ConvWeightGrad.apply(g, x, ctx.kernel, ctx.geometry) if need_w else None,
-            _sum_per_channel(g) if need_b else None,
+            ConvBiasGrad.apply(g) if need_b else None,
         )
 
 
@@ -63,7 +63,7 @@ class ConvInputGrad(Operator, name="ConvolutionBackward0"):
         return (
             _crop(Conv.apply(h, w, None, ctx.geometry), ctx.out) if need_g else None,
             ConvWeightGrad.apply(g, h, ctx.kernel, ctx.geometry) if need_w else None,
-            _sum_per_channel(h) if need_b else None,
+            ConvBiasGrad.apply(h) if need_b else None,
         )
 
 
@@ -87,14 +87,20 @@ class ConvWeightGrad(Operator, name="ConvolutionBackwardBackward0"):
         )
 
 
+class ConvBiasGrad(Operator, name="SumBackward1"):
+    """The adjoint of adding a bias, (N, C, *spatial) -> (C,)"""
+
+    def forward(ctx, g):
+        ctx.shape = g.shape
+        return kernels.channel_sums(g)
+
+    def backward(ctx, u):
+        return u.reshape(1, -1, *(1,) * (len(ctx.shape) - 2)).expand(ctx.shape)
+
+
 def _crop(y: Any, spatial: tuple[int, ...]) -> Any:
     """Without the windows that g has not: a transposed convolution may end in rows that none of its windows reaches."""
     return y if y._data.shape[2:] == spatial else y[(..., *map(slice, spatial))]
-
-
-def _sum_per_channel(g: Any) -> Any:
-    """(N, C, *spatial) -> (C,)"""
-    return g.sum((0, *range(2, g._data.ndim)))
 
 
 # -- functions -------------------------------------------------------------------------------------------------------

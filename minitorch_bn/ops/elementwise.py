@@ -11,7 +11,7 @@ from minitorch_bn import dtypes
 from minitorch_bn.autograd.grad_mode import mode
 from minitorch_bn.autograd.node import Operator
 from minitorch_bn.autograd.variable import Variable, wrap
-from minitorch_bn.kernels import special
+from minitorch_bn.kernels import activation, special
 from minitorch_bn.ops._common import (
     accumulator,
     c_name,
@@ -347,7 +347,7 @@ class Relu(Operator):
     """max(a, 0), NaN stays;  da = g where y > 0"""
 
     def forward(ctx, a):
-        y = np.maximum(a, a.dtype.type(0))
+        y = activation.relu(a)
         ctx.save_for_backward(y)
         return y
 
@@ -361,7 +361,7 @@ class ReluBackward(Operator, name="ThresholdBackwardBackward0"):
 
     def forward(ctx, g, y):
         ctx.save_for_backward(y)
-        return np.where(y <= 0, g.dtype.type(0), g)
+        return activation.relu_backward(g, y)
 
     def backward(ctx, u):
         (y,) = ctx.saved_tensors
@@ -373,7 +373,7 @@ class Masked(Operator, name="MaskedFillBackward0"):
 
     def forward(ctx, a, mask):
         ctx.save_for_backward(mask)
-        return np.where(mask, a.dtype.type(0), a)
+        return activation.zeroed(a, mask)
 
     def backward(ctx, g):
         (mask,) = ctx.saved_tensors

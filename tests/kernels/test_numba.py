@@ -12,11 +12,11 @@ import numpy as np
 import pytest
 
 from minitorch_bn import kernels
-from minitorch_bn.kernels import norm_numpy, pool_numpy, selection
+from minitorch_bn.kernels import activation_numpy, conv_numpy, norm_numpy, pool_numpy, selection
 
 pytest.importorskip("numba", reason="the compiled kernels need numba: pip install minitorch_bn[fast]")
 
-from minitorch_bn.kernels import norm_numba, pool_numba
+from minitorch_bn.kernels import activation_numba, blas_numba, conv_numba, norm_numba, pool_numba
 
 # The second of each kind is large enough for several threads, and has blocks of rows or channels that do not divide it.
 SHAPES = [(7, 3), (1031, 521), (1, 4, 5), (13, 103, 401), (3, 2, 4, 5), (61, 5, 21, 23), (2, 2, 3, 2, 2)]
@@ -77,6 +77,26 @@ def test_given_statistics(rng, shape, layout):
     exact = (x - mean.astype(np.float64).reshape(column)) * (weight * r).reshape(column) + bias.reshape(column)
     np.testing.assert_allclose(norm_numba.normalize(x, weight, bias, mean, var, 1e-3), exact, rtol=1e-6, atol=1e-6)
     np.testing.assert_allclose(norm_numba.normalize(x, None, None, mean * 0, var * 0 + 1, 0.0), x, rtol=1e-6)
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("kernel", [norm_numba, norm_numpy], ids=["numba", "numpy"])
+def test_backward_with_given_statistics(rng, kernel, shape, dtype, layout):
+    x = LAYOUTS[layout]((rng.standard_normal(shape) * 3 + 2).astype(dtype))
+    g = LAYOUTS[layout](rng.standard_normal(shape).astype(dtype))
+    weight, mean, r = rng.standard_normal((3, shape[1])).astype("float64" if dtype == "float64" else "float32")
+    gx, gw, gb = kernel.normalize_backward(g, x, weight, mean, r)
+    dims, column = (0, *range(2, x.ndim)), (1, -1, *(1,) * (x.ndim - 2))
+    wide = g.astype(np.float64)
+    xh = (x.astype(np.float64) - mean.reshape(column)) * r.astype(np.float64).reshape(column)
+    exact = wide * (weight.astype(np.float64) * r).reshape(column), (wide * xh).sum(dims), wide.sum(dims)
+    scale = max(np.abs(exact[1]).max(), np.sqrt(wide.size / shape[1]))
+    assert gx.dtype == x.dtype
+    np.testing.assert_allclose(gx.astype(np.float64), exact[0], rtol=2 * DTYPES[dtype], atol=DTYPES[dtype])
+    for ours, sums in ((gw, exact[1]), (gb, exact[2])):
+        np.testing.assert_allclose(ours, sums, rtol=0, atol=(1e-13 if dtype == "float64" else 1e-7) * scale)
 
 
 @pytest.mark.parametrize("first", [1e4, -1e30, 3.4e38])
@@ -159,6 +179,83 @@ def test_an_index_outside_is_never_followed(rng):
         pool_numba.gather_spatial(x, indices)
     with pytest.raises(IndexError):
         pool_numba.scatter_spatial(x[..., :2], indices, (4,))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("padding", [((0, 0), (0, 0)), ((1, 1), (1, 1)), ((2, 0), (0, 3))])
+@pytest.mark.parametrize(
+    "batch, channels, filters, spatial, dilation",
+    [(1, 1, 1, (3, 3), (1, 1)), (9, 3, 5, (7, 9), (1, 1)), (3, 2, 4, (8, 7), (2, 1)), (20, 4, 6, (33, 18), (1, 3))],
+)
+def test_convolution_without_columns(rng, batch, channels, filters, spatial, dilation, padding, dtype):
+    x = rng.standard_normal((batch, channels, *spatial)).astype(dtype)
+    w = rng.standard_normal((filters, channels, 3, 3)).astype(dtype)
+    bias = rng.standard_normal(filters).astype(dtype)
+    geometry = ((1, 1), padding, dilation)
+    exact = conv_numpy.conv(*(a.astype(np.float64) for a in (x, w)), *geometry, 1, bias.astype(np.float64))
+    g = rng.standard_normal(exact.shape).astype(dtype)
+    tolerance = {"rtol": 0, "atol": 30 * np.finfo(dtype).eps * max(w[0].size, w[:, 0].size)}
+    y = conv_numba.conv(x, w, *geometry, 1, bias)
+    np.testing.assert_allclose(y, exact, **tolerance)
+    gx = conv_numba.conv_input_grad(g, w, spatial, *geometry)
+    np.testing.assert_allclose(
+        gx, conv_numpy.conv_input_grad(g.astype("d"), w.astype("d"), spatial, *geometry), **tolerance
+    )
+    gw = conv_numba.conv_weight_grad(g, x, (3, 3), *geometry)
+    tolerance["atol"] = 30 * np.finfo(dtype).eps * g[:, 0].size ** 0.5
+    exact = conv_numpy.conv_weight_grad(g.astype("d"), x.astype("d"), (3, 3), *geometry)
+    np.testing.assert_allclose(gw, exact, **tolerance)
+    np.testing.assert_allclose(conv_numba.channel_sums(g), g.astype("d").sum((0, 2, 3)), **tolerance)
+    assert y.dtype == gx.dtype == gw.dtype == dtype
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_an_infinity_stays_where_the_reference_has_it(rng, value):
+    x, w = rng.standard_normal((2, 3, 6, 5)), rng.standard_normal((4, 3, 3, 3))
+    g = rng.standard_normal((2, 4, 6, 5))
+    x[0, 0, 0, 0] = w[0, 0, 0, 0] = value
+    geometry = ((1, 1), (1, 1), (1, 1))
+    with np.errstate(invalid="ignore"):
+        for name, args in (("conv_input_grad", (g, w, (6, 5))), ("conv_weight_grad", (g, x, (3, 3)))):
+            ours, theirs = (getattr(kernel, name)(*args, *geometry) for kernel in (conv_numba, conv_numpy))
+            np.testing.assert_array_equal(np.isfinite(ours), np.isfinite(theirs))
+
+
+@pytest.mark.parametrize("kernel", [activation_numba, activation_numpy], ids=["numba", "numpy"])
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64", "int64"])
+@pytest.mark.parametrize("shape", [(), (5,), (3, 7), (700, 1000)])
+def test_relu(rng, kernel, dtype, shape):
+    a = rng.integers(-3, 4, shape).astype(dtype)
+    g = rng.integers(-9, 10, shape).astype(dtype)
+    if dtype != "int64" and shape:
+        a.flat[0] = g.flat[1] = np.nan
+        g.flat[2] = np.inf
+    y = kernel.relu(a)
+    np.testing.assert_array_equal(y, np.maximum(a, 0))
+    assert y.dtype == dtype
+    for upstream, output in ((g, a), (g.T, np.ascontiguousarray(a.T)), (g[..., :1] if shape else g, a)):
+        gx = kernel.relu_backward(upstream, output)
+        np.testing.assert_array_equal(gx, np.where(output <= 0, 0, upstream))
+        assert gx.dtype == dtype
+
+
+@pytest.mark.parametrize("shape", [(3, 4, 5), (600, 300, 50), (50, 300, 600), (70, 80, 90)])
+def test_products_are_numpys(rng, shape):
+    m, k, n = shape
+    for a, b in (
+        (rng.standard_normal((m, k)), rng.standard_normal((k, n))),
+        (rng.standard_normal((k, m)).T, rng.standard_normal((n, k)).T),
+    ):
+        np.testing.assert_allclose(blas_numba.matmul(a, b), a @ b, rtol=1e-12, atol=1e-12)
+
+
+def test_numpys_own_threads_are_as_before_a_product(rng):
+    get, _ = blas_numba._openblas()
+    if get is None:
+        pytest.skip("numpy's BLAS is another one")
+    before = get()
+    blas_numba.matmul(*rng.standard_normal((2, 300, 300)))
+    assert get() == before
 
 
 # -- the machinery ---------------------------------------------------------------------------------------------------
