@@ -115,6 +115,16 @@ def test_numbers_are_let_off_only_as_far_as_a_cell_says():
     assert rerun.differences(stored, printed("with nan, 3 of 5\n"))
 
 
+def test_exact_is_a_number_too():
+    before = "mean   1.5   exact\n-----\nvar    2.5  close (2e-16)\n"
+    after = "mean   1.5 close (1e-16)\n-------\nvar    2.5         exact\n"
+    assert rerun.differences(printed(before, numbers_within=1e-12), printed(after)) == []
+    assert rerun.differences(printed(before), printed(after))
+    assert rerun.differences(printed(before, numbers_within=1e-12), printed(after.replace("1e-16", "1e-5")))
+    assert rerun.differences(printed(before, numbers_within=1e-12), printed(after.replace("2.5", "-2.5")))
+    assert rerun.differences(printed(before, numbers_within=1e-12), printed(after.replace("exact", "WRONG")))
+
+
 def test_pictures_must_be_there_and_their_text_equal():
     stored = shown(image_png="AAAA", text_plain="<Figure>")
     assert rerun.differences(stored, shown(text_plain="<Figure>", image_png="BBBB")) == []
