@@ -52,9 +52,11 @@ def _load() -> dict[str, Any]:
 def __getattr__(name: str) -> Any:
     """Everything is loaded when it is first used: the import itself costs next to nothing beside numpy's."""
     from importlib import import_module
+    from importlib.util import find_spec
 
-    if name == "_face":  # the import system asks before it looks for the file
-        raise AttributeError(name)
+    if "__all__" not in globals() and find_spec(f"{__name__}.{name}") is not None:
+        # A part of the package that is imported before anything else was used. (The import system asks here first.)
+        return import_module(f"{__name__}.{name}")
     if name in _load():
         return globals()[name]
     if name in _LOADED_WHEN_USED:

@@ -26,6 +26,29 @@ def test_submodules_are_reached_by_attribute(name):
     subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=True)
 
 
+EACH_FIRST = """
+import importlib, pkgutil, sys
+import minitorch_bn
+parts = [m.name for m in pkgutil.iter_modules(minitorch_bn.__path__) if m.name[0] != "_"]
+for name in ["minitorch_bn." + part for part in parts] + sys.argv[1:]:
+    for loaded in [m for m in sys.modules if m.partition(".")[0] == "minitorch_bn"]:
+        del sys.modules[loaded]
+    importlib.import_module(name)
+    assert sys.modules["minitorch_bn"].zeros(2).shape == (2,), name
+    print(name)
+"""
+
+
+def test_each_part_can_be_the_first_that_is_imported():
+    """`from minitorch_bn.optim import SGD` may stand above every other line."""
+    deeper = ("nn.functional", "nn.init", "optim.lr_scheduler", "utils.data", "insight.drawing", "ops.batch_norm")
+    command = [sys.executable, "-c", EACH_FIRST, *(f"minitorch_bn.{name}" for name in deeper)]
+    done = subprocess.run(command, cwd=ROOT, check=False, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    for name in ("optim", "testing", "nn", *deeper):
+        assert f"minitorch_bn.{name}\n" in done.stdout
+
+
 def test_every_public_name_exists():
     assert [name for name in torch.__all__ if not hasattr(torch, name)] == []
     assert len(set(torch.__all__)) == len(torch.__all__)
