@@ -81,14 +81,14 @@ class Explanation:
         return "".join([*parts, "</div>"])
 
     def _table(self, part: Section) -> Table:
-        heads = ["", "", *(f"channel {c}" for c in self._channels), part.against]
+        heads = ["", "", part.against, *(f"channel {c}" for c in self._channels)]
         rows, marks = [], {}
         for row, step in enumerate(part.steps):
             cells = [_cell(step.value, c, self._axis) for c in self._channels]
-            rows.append([step.name, step.formula, *cells, str(step.compared or "")])
+            rows.append([step.name, step.formula, str(step.compared or ""), *cells])
             if step.compared is not None:
-                marks[row, len(heads) - 1] = _mark(step.compared)
-        return Table(part.title, heads, rows, 2, marks)
+                marks[row, 2] = _mark(step.compared)
+        return Table(part.title, heads, rows, 3, marks)
 
 
 def _mark(compared: Comparison) -> str:
@@ -114,7 +114,7 @@ def _cell(value: Tensor, channel: int, axis: int) -> str:
     if low != low and len(values) > _LISTED:
         return "nan"  # which min and max answer if there is one
     if len(values) <= _LISTED:
-        return "  ".join(map(_number, values.tolist()))
+        return "  ".join(f"{v + 0.0:.3g}" for v in values.tolist())
     return f"{low + 0.0:.3g} .. {high + 0.0:.3g}"
 
 

@@ -55,11 +55,11 @@ def explain(bn: Any, x: Tensor, grad_output: Tensor | None = None) -> Explanatio
     ([2.0, 20.0], [1.0, 100.0], [2.0, 200.0])
     >>> print(e.section("running"))
     Running estimates: they follow the batch, for evaluation later
-                                                         channel 0  channel 1  the layer
+                                                         the layer  channel 0  channel 1
     ------------------------------------------------------------------------------------
-    running_mean         0.9 * old + 0.1 * mean                0.2          2      exact
-    running_var          0.9 * old + 0.1 * var_unbiased        1.1       20.9      exact
-    num_batches_tracked  0 + 1                                   1          1      exact
+    running_mean         0.9 * old + 0.1 * mean          exact            0.2          2
+    running_var          0.9 * old + 0.1 * var_unbiased  exact            1.1       20.9
+    num_batches_tracked  0 + 1                           exact              1          1
     channel 0: running_mean = 0.9 * 0 + 0.1 * 2 = 0.2
     channel 0: running_var = 0.9 * 1 + 0.1 * 2 = 1.1
     >>> bn.running_mean, e.ok  # nothing has changed
