@@ -82,7 +82,7 @@ def run_backward(
             if not heap:
                 break
             node, node_grads = waiting.pop(-heappop(heap))
-            hooked = node._hooked or type(node) is AccumulateGrad
+            hooked = node._hooked or (type(node) is AccumulateGrad and node.variable._hooks is not None)
             if captures is not None:
                 ends = not runs[node]  # type: ignore[index]
                 if ends and hooked and not stop_there:  # else the backward around this one calls them

@@ -235,11 +235,12 @@ class AccumulateGrad(Node):
         return f"<AccumulateGrad object at {id(self):#x}>"
 
     def backward(self, grad: Any) -> tuple:
-        if not self.variable._requires_grad:
-            return ()  # switched off since
-        with self._lock:
-            accumulate(self.variable, grad, keep_graph=mode.grad, take_over=not mode.gradients_seen)
-        call_post_accumulate_hooks(self.variable)
+        variable = self.variable
+        if variable._requires_grad:  # else it was switched off since
+            with self._lock:
+                accumulate(variable, grad, mode.grad, not mode.gradients_seen)
+            if variable._post_accumulate_hooks is not None:
+                call_post_accumulate_hooks(variable)
         return ()
 
 

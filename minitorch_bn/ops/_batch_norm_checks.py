@@ -25,6 +25,8 @@ def check_batch_norm(
 ) -> None:
     """Raises for input (with the channels in dimension 1; ``channel_dim`` is where they were) that cannot be taken."""
     x = input._data if hasattr(input, "_data") else _refuse_input(input)
+    if eps > 0 and _is_plain(x, running_mean, running_var, weight, bias):
+        return
     if x.ndim < 2:
         _refuse_dimensions(x, training)
     if training:
@@ -48,6 +50,18 @@ def check_batch_norm(
     if (running_mean is None) != (running_var is None):
         raise ValueError("running_mean and running_var must either both be None or neither be None")
     _check_dtypes(x, running_mean, running_var, weight, bias)
+
+
+def _is_plain(x: np.ndarray, *given: Any) -> bool:
+    """Whether nothing can be wrong, at a glance: vectors of the input's dtype all, with one number for each channel."""
+    if x.ndim < 2 or x.dtype.char not in "fd" or x.size == x.shape[1]:
+        return False
+    shape, dtype = x.shape[1:2], x.dtype
+    for v in given:
+        if v is None or v._data.shape != shape or v._data.dtype is not dtype:
+            return False
+    running_mean, running_var, *_ = given
+    return not (running_mean.requires_grad or running_var.requires_grad)
 
 
 def _refuse_input(input: Any) -> Any:
