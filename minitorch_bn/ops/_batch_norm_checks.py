@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from minitorch_bn.autograd.grad_mode import mode
+from minitorch_bn.autograd.variable import Variable
 
 
 def check_batch_norm(
@@ -105,6 +106,8 @@ def check_count(count: Any, input: Any) -> None:
 
 def expanded_mask(mask: Any, input: Any) -> Any:
     """The mask in the shape of the input."""
+    if not isinstance(mask, Variable):
+        raise TypeError(f"batch_norm(): argument 'mask' must be Tensor, not {type(mask).__name__}")
     if mask._data.dtype != np.bool_:
         raise RuntimeError(f"batch_norm only supports boolean masks, but got mask with dtype {mask.dtype.name}")
     try:

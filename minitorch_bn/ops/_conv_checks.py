@@ -10,7 +10,7 @@ from typing import Any
 from minitorch_bn.autograd.variable import Variable
 from minitorch_bn.dtypes import from_numpy_dtype
 from minitorch_bn.kernels.conv_numpy import conv_output_shape
-from minitorch_bn.ops._common import invalid_arguments
+from minitorch_bn.ops._common import invalid_arguments, require_tensors
 
 _LAYOUTS = {1: "(N, C, L)", 2: "(N, C, H, W)", 3: "(N, C, D, H, W)"}
 _AXES = ("depth", "height", "width")
@@ -102,6 +102,8 @@ def check_conv_transpose(
 
 def _check_types(name: str, input: Any, weight: Any, bias: Any, groups: Any) -> None:
     tensors = (input, weight) if bias is None else (input, weight, bias)
+    if "transpose" in name:
+        require_tensors(name, **dict(zip(("input", "weight", "bias"), tensors)))
     if not all(isinstance(t, Variable) for t in tensors):
         raise invalid_arguments(name, *tensors, expected="(Tensor input, Tensor weight, Tensor bias = None, ...)")
     if not isinstance(groups, int):

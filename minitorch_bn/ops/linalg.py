@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from types import NoneType
 from typing import Any
 
 import numpy as np
 
 from minitorch_bn.autograd.node import Operator
+from minitorch_bn.autograd.variable import Variable
 from minitorch_bn.kernels import blas
 from minitorch_bn.ops._common import accumulator, c_name, not_implemented, operands, require_tensors
 from minitorch_bn.size import broadcast_shapes
@@ -408,6 +410,8 @@ def linear(input: Any, weight: Any, bias: Any = None) -> Any:
     >>> torch.nn.functional.linear(torch.ones(1, 3), torch.ones(2, 3))
     tensor([[3., 3.]])
     """
+    if not (isinstance(input, Variable) and isinstance(weight, Variable) and isinstance(bias, (Variable, NoneType))):
+        require_tensors("linear", input=input, weight=weight, bias=bias)
     x, w = input._data, weight._data
     if w.ndim != 2 or x.ndim < (1 if bias is not None else 2) or (bias is not None and bias._data.ndim != 1):
         product = matmul(input, weight.t())

@@ -5,12 +5,14 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
+from minitorch_bn.autograd.variable import Variable
 from minitorch_bn.creation import empty
 from minitorch_bn.nn import functional as F
 from minitorch_bn.nn import init
 from minitorch_bn.nn.modules.lazy import _LazyLayer
 from minitorch_bn.nn.modules.module import Module
 from minitorch_bn.nn.parameter import Parameter
+from minitorch_bn.ops._common import invalid_arguments
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -146,7 +148,7 @@ class _Conv(_ConvNd):
         )
 
     @property
-    def _reversed_padding_repeated_twice(self) -> list[int]:
+    def _reversed_padding_repeated_twice(self) -> tuple[int, ...]:
         """The padding as ``F.pad`` wants it: (before, after), the last dimension first."""
         pad: list[int] = []
         for dim in reversed(range(len(self.kernel_size))):
@@ -155,13 +157,16 @@ class _Conv(_ConvNd):
                 pad += [total // 2, total - total // 2]
             else:
                 pad += [0 if self.padding == "valid" else self.padding[dim]] * 2
-        return pad
+        return tuple(pad)
 
     def _conv_forward(self, input: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
         padding = self.padding
         if self.padding_mode != "zeros":
             input = F.pad(input, self._reversed_padding_repeated_twice, mode=self.padding_mode)
             padding = 0
+        if not isinstance(input, Variable):
+            arguments = (input, weight, bias, self.stride, padding, self.dilation, self.groups)
+            raise invalid_arguments(type(self)._function.__name__, *arguments, expected="(Tensor input)")
         return type(self)._function(input, weight, bias, self.stride, padding, self.dilation, self.groups)
 
     def forward(self, input: Tensor) -> Tensor:
