@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import re
 import runpy
+import shutil
 from types import SimpleNamespace
 
 import pytest
-from example_runs import EXAMPLES
+from example_runs import EXAMPLES, python, refusal
 
 FOLDER = EXAMPLES / "notebooks"
 NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
@@ -32,6 +33,21 @@ def test_there_are_six_in_order():
 @each_notebook
 def test_run_again_it_says_the_same_and_the_solutions_are_right(path):
     assert rerun.check(path) == []
+
+
+@pytest.mark.slow
+def test_stored_anew_it_is_the_same_file(tmp_path):
+    folder = tmp_path / "examples" / "notebooks"
+    folder.mkdir(parents=True)
+    for path in (FOLDER / "rerun.py", NOTEBOOKS[0]):
+        shutil.copy(path, folder)
+    done = python(folder / "rerun.py", "01")
+    assert done.returncode == 0, done.stderr
+    assert (folder / NOTEBOOKS[0].name).read_text("utf-8") == NOTEBOOKS[0].read_text("utf-8")
+
+
+def test_a_notebook_that_is_not_there_is_named_with_those_that_are():
+    assert "there is no notebook 07; there are 01_the_tape" in refusal("notebooks/rerun.py", "07")
 
 
 @each_notebook
