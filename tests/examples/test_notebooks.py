@@ -67,6 +67,13 @@ def test_outputs_name_no_machine_and_no_address(path):
     assert not re.search(r"/(home|root|tmp|work|usr|Users)/|[A-Z]:\\\\| at 0x[0-9a-f]+|site-packages", text)
 
 
+def test_the_tape_has_fifty_lines():
+    stored = json.loads(NOTEBOOKS[0].read_text("utf-8"))["cells"]
+    (end,) = (i for i, cell in enumerate(stored) if cell["source"][0].startswith("## Does it work?"))
+    lines = [line for cell in stored[:end] if cell["cell_type"] == "code" for line in cell["source"] if line.strip()]
+    assert len(lines) == 50
+
+
 @each_notebook
 def test_it_ends_with_exercises_whose_solutions_are_folded_away(path):
     *_, last = cells(path, "markdown")
