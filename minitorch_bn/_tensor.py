@@ -300,11 +300,22 @@ class Tensor(Variable):
     is_inference = inference.is_inference
 
     def share_memory_(self) -> Tensor:
-        """The tensor itself, for programs that share it with worker processes; there are none here."""
+        """The tensor itself, for programs that share it with worker processes; there are none here.
+
+        >>> import minitorch_bn as torch
+        >>> x = torch.ones(1)
+        >>> x.share_memory_() is x
+        True
+        """
         return self
 
     def is_shared(self) -> builtin_bool:
-        """Whether worker processes see the same memory: never."""
+        """Whether worker processes see the same memory: never.
+
+        >>> import minitorch_bn as torch
+        >>> torch.ones(1).is_shared()
+        False
+        """
         return False
 
     @property
