@@ -86,7 +86,7 @@ def share(function: Callable[..., None], parts: list[tuple[Any, ...]]) -> None:
     >>> doubled
     [0, 2, 4]
     """
-    if threads() == 1:
+    if threads() == 1 or len(parts) == 1:
         for part in parts:
             function(*part)
         return
