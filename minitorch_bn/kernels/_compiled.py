@@ -10,7 +10,9 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from minitorch_bn.kernels.threads import ALONE, share, threads
+import numpy as np
+
+from minitorch_bn.kernels import threads as team
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -46,7 +48,7 @@ class Loops:
     def __call__(self, steps: int, size: int, *args: Any) -> None:
         """All steps; in parts, if ``size``, the number of elements they visit together, makes that pay."""
         try:
-            if size <= ALONE and self.compiled is not None:
+            if size <= team.ALONE and self.compiled is not None:
                 self.compiled(*args, 0, steps)
             else:
                 _run(self.compiled or self._compile(cache=True), steps, size, args)
@@ -76,10 +78,34 @@ def exact(function: Callable[..., None]) -> Loops:
 
 
 def _run(compiled: Callable[..., None], steps: int, size: int, args: tuple) -> None:
-    parts = min(threads(), steps) if size > ALONE else 1
+    parts = min(team.threads(), steps) if size > team.ALONE else 1
     if parts == 1:
         compiled(*args, 0, steps)
     else:
         compiled(*args, 0, 0)  # if it cannot be compiled, that shows before any part has written anything
+        if team.watch is None:
+            team.watch = _compiled_watch()
         edges = [steps * i // parts for i in range(parts + 1)]
-        share(compiled, [(*args, *edge) for edge in pairwise(edges)])
+        team.share(compiled, [(*args, *edge) for edge in pairwise(edges)])
+
+
+def watch(mark, number, value, times):
+    """See ``threads.watch``."""
+    mark[0] = 1
+    for _ in range(times):
+        if number[0] != value:
+            break
+        np.empty(1)  # a call the compiler does not see through: it has to read the number again
+
+
+def _compiled_watch() -> Callable[..., None]:
+    import numba
+
+    for cache in (True, False):
+        try:
+            compiled = numba.njit(nogil=True, cache=cache)(watch)
+            compiled(np.zeros(1, np.int64), np.zeros(1, np.int64), 0, 1)
+            return compiled
+        except Exception:  # as for loops; and without it there is nothing but sleep
+            continue
+    return lambda *args: None

@@ -233,7 +233,7 @@ def _scale_runs(g, x, weight, mean, r, gx, gw, gb, start, stop):
 
 @ordered
 def _forward_rows(x, weight, bias, eps, y, mean, var, start, stop):
-    count, c, end = len(x), start * WIDTH, min(stop * WIDTH, x.shape[1])
+    count, c, end = len(x) if start < stop else 0, start * WIDTH, min(stop * WIDTH, x.shape[1])
     width, even = end - c, count - count % 4
     first = x[0, c:end].astype(np.float64)
     total, squares = np.zeros(width), np.zeros(width)
@@ -262,7 +262,7 @@ def _forward_rows(x, weight, bias, eps, y, mean, var, start, stop):
 
 @ordered
 def _backward_rows(g, x, weight, mean, var, eps, gx, gw, gb, start, stop):
-    count, c, end = len(x), start * WIDTH, min(stop * WIDTH, x.shape[1])
+    count, c, end = len(x) if start < stop else 0, start * WIDTH, min(stop * WIDTH, x.shape[1])
     width, even = end - c, count - count % 4
     centre, total, product = mean[c:end], np.zeros(width), np.zeros(width)
     for n in range(0, even, 4):
@@ -301,7 +301,7 @@ def _normalize_rows(x, weight, bias, mean, var, eps, y, start, stop):
 
 @ordered
 def _scale_rows(g, x, weight, mean, r, gx, gw, gb, start, stop):
-    count, c, end = len(x), start * WIDTH, min(stop * WIDTH, x.shape[1])
+    count, c, end = len(x) if start < stop else 0, start * WIDTH, min(stop * WIDTH, x.shape[1])
     width, even = end - c, count - count % 2
     centre, scale, total, product = mean[c:end], weight[c:end] * r[c:end], np.zeros(width), np.zeros(width)
     for n in range(0, even, 2):

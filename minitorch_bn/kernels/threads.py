@@ -7,12 +7,21 @@ import threading
 from contextvars import copy_context
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 if TYPE_CHECKING:
     from collections.abc import Callable
     from queue import SimpleQueue
     from typing import Any
 
-ALONE = 1 << 19  # elements that one thread is done with before waking another has paid
+ALONE = 1 << 17  # elements that one thread is done with before another has taken its part of them
+PATIENCE = 2000  # looks at a number, about 100 microseconds, before a thread goes to sleep
+
+# To put a thread to sleep and wake it takes longer than many a piece of work. Where there are compiled loops, a thread
+# first watches for some time, without Python's lock, whether a number changes: watch(mark, number, value, times) sets
+# mark[0] to 1, then looks at number[0], that many times at most, until it is not the value.
+watch: Callable[[np.ndarray, np.ndarray, int, int], None] | None = None
+_nobody = np.zeros(1, np.int64)
 
 
 class _Part:
@@ -24,6 +33,7 @@ class _Part:
         self.error: BaseException | None = None
         self.done = threading.Lock()
         self.done.acquire()
+        self.finished = np.zeros(1, np.int64)  # turns to 1 a little later, when Python's lock is free again
 
     def run(self) -> None:
         try:
@@ -41,6 +51,7 @@ class _Team:
         asked = os.environ.get("OMP_NUM_THREADS", "")
         self.size = min(ours, max(int(asked), 1)) if asked.isdecimal() else ours
         self.parts: SimpleQueue | None = None
+        self.waiting = np.zeros(1, np.int64)  # how many parts nobody has taken yet, about
         self.starting = threading.Lock()
 
     def queue(self) -> SimpleQueue:
@@ -51,14 +62,23 @@ class _Team:
 
                     parts: SimpleQueue = SimpleQueue()
                     for _ in range(self.size - 1):
-                        threading.Thread(target=_work, args=(parts,), name="minitorch_bn", daemon=True).start()
+                        threading.Thread(
+                            target=_work, args=(parts, self.waiting), name="minitorch_bn", daemon=True
+                        ).start()
                     self.parts = parts
         return self.parts
 
 
-def _work(parts: SimpleQueue) -> None:
+def _work(parts: SimpleQueue, waiting: np.ndarray) -> None:
+    finished = _nobody
     while True:
-        parts.get().run()
+        if watch is not None:
+            watch(finished, waiting, 0, PATIENCE)
+        part = parts.get()
+        waiting[0] = parts.qsize()
+        part.run()
+        finished = part.finished
+        del part  # its arrays are the caller's
 
 
 def _new_team() -> None:
@@ -91,13 +111,17 @@ def share(function: Callable[..., None], parts: list[tuple[Any, ...]]) -> None:
             function(*part)
         return
     others = [_Part(function, part) for part in parts[1:]]
-    queue = _team.queue()
+    team = _team
+    queue = team.queue()
     for other in others:
         queue.put(other)
+    team.waiting[0] = len(others)
     try:
         function(*parts[0])
     finally:  # the others write to arrays of the caller
         for other in others:
+            if watch is not None:
+                watch(_nobody, other.finished, 0, PATIENCE)
             other.done.acquire()
     for other in others:
         if other.error is not None:
