@@ -476,6 +476,13 @@ rad2deg_ = _unary(special.Rad2Deg)
 sgn_ = _unary(special.Sgn, floating=False)
 
 
+def ldexp_(self: Any, other: Any) -> Any:
+    """self * 2**other, in place."""
+    if self.dtype.category < 2:
+        raise RuntimeError(f"ldexp can't be cast to the desired output type {self.dtype.legacy_name}")
+    return _ldexp_(self, other)
+
+
 def polygamma_(self: Any, n: int) -> Any:
     """The n-th derivative of digamma, in place.
 
@@ -516,7 +523,7 @@ hypot_ = _twin(arithmetic.hypot, 1)
 xlogy_ = _twin(arithmetic.xlogy, 1, floating=True)
 copysign_ = _twin(special.copysign, 1, floating=True)
 heaviside_ = _twin(special.heaviside, 1)
-ldexp_ = _twin(special.ldexp, 1, floating=True)
+_ldexp_ = _twin(special.ldexp, 1, floating=True)
 nextafter_ = _twin(special.nextafter, 1)
 gcd_ = _twin(special.gcd, 1)
 lcm_ = _twin(special.lcm, 1)

@@ -39,10 +39,14 @@ class memory_format(layout):
             return None
         if self is contiguous_format:
             return tuple(range(ndim))
-        wanted = 4 if self is channels_last else 5
-        if ndim != wanted:
-            raise RuntimeError(f"required rank {wanted} tensor to use {self.name} format")
+        if ndim != self.rank:
+            raise RuntimeError(f"required rank {self.rank} tensor to use {self.name} format")
         return 0, *range(2, ndim), 1
+
+    @property
+    def rank(self) -> int | None:
+        """How many dimensions a tensor must have for the channels to come last; None: any number."""
+        return {"channels_last": 4, "channels_last_3d": 5}.get(self.name)
 
 
 strided = layout("strided")

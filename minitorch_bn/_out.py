@@ -123,6 +123,8 @@ def _check_dtype(name: str, out: Any, result: Any) -> None:
         dtypes = result.dtype.legacy_name, out.dtype.legacy_name, c_name(result.dtype), c_name(out.dtype)
         raise RuntimeError(_TEXTS[name].format(*dtypes, name=name))
     if result.dtype.category > out.dtype.category:
+        if name == "ldexp":
+            raise RuntimeError(f"ldexp can't be cast to the desired output type {out.dtype.legacy_name}")
         raise RuntimeError(
             f"result type {result.dtype.legacy_name} can't be cast to the desired output type {out.dtype.legacy_name}"
         )

@@ -34,7 +34,7 @@ from minitorch_bn.ops import (
     statistics,
 )
 from minitorch_bn.ops import shape as shapes
-from minitorch_bn.ops._common import canonical_dim, constant
+from minitorch_bn.ops._common import canonical_dim
 from minitorch_bn.size import Size
 
 _OPERANDS = (Variable, bool, int, float, np.number, np.ndarray, np.bool_)
@@ -175,7 +175,10 @@ class Tensor(Variable):
 
     def is_contiguous(self, memory_format: Any = contiguous_format) -> bool:
         """Whether memory is in row-major order, or in that of ``memory_format``."""
-        return self._data.transpose(memory_format.order(self._data.ndim)).flags.c_contiguous
+        if memory_format.rank not in (None, self._data.ndim):
+            return False
+        order = memory_format.order(self._data.ndim)
+        return order is None or self._data.transpose(order).flags.c_contiguous
 
     @property
     def layout(self) -> layout:
@@ -421,7 +424,7 @@ class Tensor(Variable):
         dtype: Any = None,
         device: Any = None,
         copy: bool = False,
-        non_blocking: bool = False,
+        non_blocking: bool | None = False,
         memory_format: Any = None,
     ) -> Any:
         """As another dtype: ``to(dtype)``, ``to(device, dtype)``, ``to(other)``; itself if nothing changes."""
@@ -431,13 +434,14 @@ class Tensor(Variable):
             elif isinstance(arg, Variable):
                 dtype = dtypes.from_numpy_dtype(arg._data.dtype)
             elif isinstance(arg, bool):
-                continue  # non_blocking and copy by position change nothing on a CPU
+                copy, non_blocking = copy or (arg and non_blocking is None), None  # this order, by position
             else:
                 check_device(arg)
         check_device(device)
         np_dtype = self._data.dtype if dtype is None else dtypes.as_dtype(dtype).numpy
-        result = self if np_dtype == self._data.dtype and not copy else elementwise.ToCopy.apply(self, np_dtype)
-        return result if memory_format is None else shapes.contiguous(result, memory_format=memory_format)
+        if memory_format is not None:
+            return shapes.to_format(self, np_dtype, memory_format, copy)
+        return self if np_dtype == self._data.dtype and not copy else elementwise.ToCopy.apply(self, np_dtype)
 
     def type(self, dtype: Any = None) -> Any:
         """The legacy type string (``torch.FloatTensor``), or the tensor as another dtype."""
@@ -806,14 +810,14 @@ def is_tensor(obj: Any, /) -> bool:
     return isinstance(obj, Tensor)
 
 
-def scalar_tensor(value: Any, *, dtype: Any = None) -> Any:
+def scalar_tensor(s: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False, **others: Any) -> Any:
     """A zero-dim tensor of the default dtype (or ``dtype``).
 
     >>> import minitorch_bn as torch
     >>> torch.scalar_tensor(3.5)
     tensor(3.5000)
     """
-    return constant(value, dtype or dtypes.get_default_dtype())
+    return creation.full((), s, dtype=dtype or dtypes.get_default_dtype(), device=device, requires_grad=requires_grad)
 
 
 set_tensor_class(Tensor)

@@ -392,7 +392,7 @@ def broadcast_shapes(*shapes: Any) -> Size:
 # -- methods under PyTorch's other names ---------------------------------------------------------------------------
 
 
-def clone(input: Any) -> Any:
+def clone(input: Any, *, memory_format: Any = None) -> Any:
     """A copy with memory of its own, on the tape.
 
     >>> import minitorch_bn as torch
@@ -400,7 +400,8 @@ def clone(input: Any) -> Any:
     >>> x, y
     (tensor([0., 0.]), tensor([1., 0.]))
     """
-    return input.clone()
+    require_tensor("clone", input)
+    return input.clone(memory_format=memory_format)
 
 
 def detach(input: Any) -> Any:

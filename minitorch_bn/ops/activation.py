@@ -75,7 +75,7 @@ class Elu(Activation):
         return np.where(a <= 0, np.expm1(a * rate) * (alpha * scale), a * scale)
 
     def gradient(ctx, g, a):
-        slope = (a.clamp(max=0) * ctx.rate).exp() * (ctx.alpha * ctx.scale * ctx.rate)
+        slope = (a.masked_fill(a >= 0, 0) * ctx.rate).exp() * (ctx.alpha * ctx.scale * ctx.rate)
         return g * slope.where(a <= 0, ctx.scale)
 
 
@@ -184,7 +184,7 @@ class Hardtanh(Activation):
         return np.minimum(np.maximum(a, a.dtype.type(low)), a.dtype.type(high))
 
     def gradient(ctx, g, a):
-        return g.masked_fill((a <= ctx.low) | (a >= ctx.high), 0)
+        return g.masked_fill(~((a > ctx.low) & (a < ctx.high)), 0)
 
 
 class Hardsigmoid(Activation):
@@ -217,7 +217,7 @@ class Hardshrink(Activation):
         return np.where((a >= -lambd) & (a <= lambd), a.dtype.type(0), a)
 
     def gradient(ctx, g, a):
-        return g.masked_fill((a >= -ctx.lambd) & (a <= ctx.lambd), 0)
+        return g.masked_fill(~((a < -ctx.lambd) | (a > ctx.lambd)), 0)
 
 
 class Softshrink(Hardshrink):

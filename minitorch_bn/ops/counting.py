@@ -83,7 +83,9 @@ def histc(input: Any, bins: int = 100, min: float = 0, max: float = 0) -> Any:
     kind = a.dtype.type
     low, high = kind(low), kind(high)
     inside = a[(a >= low) & (a <= high)]
-    places = ((inside - low) * (kind(bins) / (high - low))).astype(np.int64)
+    places = ((inside - low) * kind(bins) / (high - low)).astype(
+        np.int64
+    )  # PyTorch's order: it shows in half precision
     return wrap(np.bincount(np.minimum(places, bins - 1), minlength=bins).astype(a.dtype))
 
 

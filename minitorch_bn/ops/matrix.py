@@ -351,7 +351,7 @@ def addmv(input: Any, mat: Any, vec: Any, *, beta: float = 1, alpha: float = 1) 
             f"vector + matrix @ vector expected, got {input._data.ndim}, {mat._data.ndim}, {vec._data.ndim}"
         )
     (n, m), k = mat._data.shape, input._data.size
-    if m != vec._data.size or (k != n and (k != 1 or input._data.ndim)):
+    if m != vec._data.size or k not in (1, n):
         raise RuntimeError(f"size mismatch, got input ({k}), mat ({n}x{m}), vec ({vec._data.size})")
     names = [t.dtype.legacy_name for t in (input, mat, vec)]
     _one_dtype("addmv input tensors must have the same dtype, but got {}, {}, and {}".format(*names), input, mat, vec)

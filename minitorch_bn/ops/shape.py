@@ -222,6 +222,26 @@ class Unbind(Operator):
         return Stack.apply(*grads, ctx.dim)
 
 
+class CloneInOrder(Operator, name="CloneBackward0"):
+    """a copy in another dtype whose elements lie in memory in the order of some dimensions;  the engine casts g back"""
+
+    options = 2
+
+    def forward(ctx, a, np_dtype, order):
+        if order is None:
+            return a.astype(np_dtype)
+        return np.array(a.transpose(order), np_dtype, order="C").transpose(np.argsort(order))
+
+    def backward(ctx, g):
+        return g
+
+
+class ToCopyInOrder(CloneInOrder, name="ToCopyBackward0"):
+    """the same, asked for by ``to``"""
+
+    __slots__ = ()
+
+
 class Cat(Operator):
     """tensors joined along a dimension;  each gets its part of g"""
 
@@ -873,8 +893,16 @@ def contiguous(input: Any, *, memory_format: Any = contiguous_format) -> Any:
     order = None if memory_format is None else memory_format.order(input._data.ndim)
     if order is None or input._data.transpose(order).flags.c_contiguous:
         return input
-    back = tuple(int(d) for d in np.argsort(order))
-    return Permute.apply(Permute.apply(input, order).clone(), back)
+    return CloneInOrder.apply(input, input._data.dtype, order)
+
+
+def to_format(input: Any, np_dtype: Any, memory_format: Any, copy: bool) -> Any:
+    """The tensor in another dtype and order of memory; itself if nothing changes and no copy is asked for."""
+    order = memory_format.order(input._data.ndim)
+    in_order = order is None or input._data.transpose(order).flags.c_contiguous
+    if in_order and not copy and np_dtype == input._data.dtype:
+        return input
+    return ToCopyInOrder.apply(input, np_dtype, order)
 
 
 def meshgrid(*tensors: Any, indexing: str = "ij") -> tuple:

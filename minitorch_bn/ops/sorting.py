@@ -13,6 +13,7 @@ import numpy as np
 from minitorch_bn import return_types
 from minitorch_bn.autograd.node import Operator
 from minitorch_bn.autograd.variable import wrap
+from minitorch_bn.ops import _ties
 from minitorch_bn.ops._common import (
     canonical_dim,
     invalid_arguments,
@@ -186,6 +187,37 @@ def _middle(a: np.ndarray, dim: int, skip_nan: bool) -> np.ndarray:
     return _at(a, dim, np.where(missing > 0, n - missing, (n - 1) // 2))
 
 
+def _best(a: np.ndarray, dim: int, k: int, largest: bool, ordered: bool) -> np.ndarray:
+    order = (_descending if largest else _ascending)(a, dim)
+    values = np.take_along_axis(_sortable(a), _along(order, dim, slice(k + 1)), dim)
+    tied = _equal(_along(values, dim, slice(1, None)), _along(values, dim, slice(-1))).any(dim)
+    return _settled(
+        a, dim, _along(order, dim, slice(k)), tied | (k > 0 and not ordered),
+        lambda line, _: _ties.smallest(_ties.ranks(line, largest), k, ordered),
+    )  # fmt: skip
+
+
+def _kth(a: np.ndarray, dim: int, k: int) -> np.ndarray:
+    found = _at(a, dim, slice(k - 1, k))
+    tied = _equal(a, np.take_along_axis(a, found, dim)).sum(dim) > 1
+    return _settled(a, dim, found, tied, lambda line, _: _ties.kth(_ties.ranks(line), k - 1))
+
+
+def _equal(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    return (a == b) | ((a != a) & (b != b))
+
+
+def _settled(a: np.ndarray, dim: int, found: np.ndarray, tied: Any, choose: Any) -> np.ndarray:
+    """The indices found, chosen anew in the lines along ``dim`` that have ties."""
+    if not tied.any() or a.shape[dim] > _ties.LIMIT:
+        return found
+    found = found.copy()
+    lines, out = np.moveaxis(_sortable(a), dim, -1), np.moveaxis(found, dim, -1)
+    for place in map(tuple, np.argwhere(tied)):
+        out[place] = choose(lines[place], out[place])
+    return found
+
+
 def _most_frequent(a: np.ndarray, dim: int) -> np.ndarray:
     """The last index of the value that occurs most often, the smallest of these values if there are several."""
     order = _ascending(a, dim)
@@ -194,7 +226,14 @@ def _most_frequent(a: np.ndarray, dim: int) -> np.ndarray:
     first = np.ones(a.shape, bool)  # of a run of equal values
     _along(first, dim, slice(1, None))[...] = _along(ordered, dim, slice(1, None)) != _along(ordered, dim, slice(-1))
     lengths = places - np.maximum.accumulate(np.where(first, places, 0), dim)  # of the run so far
-    return np.take_along_axis(order, np.argmax(lengths, dim, keepdims=True), dim)
+    found = np.take_along_axis(order, np.argmax(lengths, dim, keepdims=True), dim)
+    tied = (a == np.take_along_axis(a, found, dim)).sum(dim) > 1  # NaNs are all different here
+    return _settled(a, dim, found, tied, _last_of_run)
+
+
+def _last_of_run(line: np.ndarray, place: np.ndarray) -> int:
+    key = _ties.ranks(line)
+    return [i for i in _ties.ascending(key) if key[i] == key[int(place[0])]][-1]
 
 
 def _running(extreme: np.ufunc) -> Any:
@@ -271,8 +310,7 @@ def topk(input: Any, k: int, dim: int = -1, largest: bool = True, sorted: bool =
         raise RuntimeError("selected index k out of range")
     if input._data.dtype.kind == "b":
         raise RuntimeError("topk does not support bool dtypes on CPU")
-    order = _descending if largest else _ascending
-    return return_types.topk(Topk.apply(input, lambda a, dim: _along(order(a, dim), dim, slice(k)), d, True))
+    return return_types.topk(Topk.apply(input, lambda a, dim: _best(a, dim, k, largest, sorted), d, True))
 
 
 def _check_not_empty(name: str, input: Any, dim: int) -> None:
@@ -300,7 +338,7 @@ def kthvalue(input: Any, k: int, dim: int = -1, keepdim: bool = False) -> Any:
         raise RuntimeError(f"kthvalue(): selected number k out of range for dimension {d}")
     if input._data.ndim:
         _check_no_bool("kthvalue_cpu", input)
-    return return_types.kthvalue(Kthvalue.apply(input, lambda a, dim: _at(a, dim, slice(k - 1, k)), d, keepdim))
+    return return_types.kthvalue(Kthvalue.apply(input, lambda a, dim: _kth(a, dim, k), d, keepdim))
 
 
 @numpy_names
