@@ -10,6 +10,7 @@ import numpy as np
 from minitorch_bn.autograd.grad_mode import mode, no_grad
 from minitorch_bn.autograd.variable import Variable
 from minitorch_bn.autograd.views import refuse_overlap
+from minitorch_bn.dtypes import int64
 from minitorch_bn.ops._common import c_name
 
 if TYPE_CHECKING:
@@ -100,6 +101,8 @@ def _into(out: Any, function: Callable, args: tuple, named: dict[str, Any]) -> A
             f"{name}(): functions with out=... arguments don't support automatic differentiation, but one of the "
             "arguments requires grad."
         )
+    if name == "multinomial" and out.dtype is not int64:  # refused before the weights are looked at
+        raise RuntimeError(_TEXTS[name].format("Long", out.dtype.legacy_name, name=name))
     with no_grad():
         result = function(*args, **named)
         results = result if isinstance(result, tuple) else (result,)

@@ -648,6 +648,7 @@ class Tensor(Variable):
     logaddexp2, ldexp, frexp, float_power = special.logaddexp2, special.ldexp, special.frexp, special.float_power
     clamp_min, clamp_max, gcd, lcm = special.clamp_min, special.clamp_max, special.gcd, special.lcm
     bitwise_left_shift, bitwise_right_shift = special.bitwise_left_shift, special.bitwise_right_shift
+    conj, conj_physical, resolve_conj, resolve_neg = special.real, special.real, special.real, special.real
     signbit, isreal, isposinf, isneginf = special.signbit, special.isreal, special.isposinf, special.isneginf
     is_nonzero, is_signed, is_same_size = special.is_nonzero, special.is_signed, special.is_same_size
 
