@@ -13,7 +13,7 @@ import numpy as np
 from minitorch_bn import return_types
 from minitorch_bn.autograd.node import Operator
 from minitorch_bn.autograd.variable import wrap
-from minitorch_bn.ops import _ties
+from minitorch_bn.kernels import ties
 from minitorch_bn.ops._common import (
     canonical_dim,
     invalid_arguments,
@@ -193,14 +193,14 @@ def _best(a: np.ndarray, dim: int, k: int, largest: bool, ordered: bool) -> np.n
     tied = _equal(_along(values, dim, slice(1, None)), _along(values, dim, slice(-1))).any(dim)
     return _settled(
         a, dim, _along(order, dim, slice(k)), tied | (k > 0 and not ordered),
-        lambda line, _: _ties.smallest(_ties.ranks(line, largest), k, ordered),
+        lambda line, _: ties.smallest(ties.ranks(line, largest), k, ordered),
     )  # fmt: skip
 
 
 def _kth(a: np.ndarray, dim: int, k: int) -> np.ndarray:
     found = _at(a, dim, slice(k - 1, k))
     tied = _equal(a, np.take_along_axis(a, found, dim)).sum(dim) > 1
-    return _settled(a, dim, found, tied, lambda line, _: _ties.kth(_ties.ranks(line), k - 1))
+    return _settled(a, dim, found, tied, lambda line, _: ties.kth(ties.ranks(line), k - 1))
 
 
 def _equal(a: np.ndarray, b: np.ndarray) -> np.ndarray:
@@ -209,7 +209,7 @@ def _equal(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
 def _settled(a: np.ndarray, dim: int, found: np.ndarray, tied: Any, choose: Any) -> np.ndarray:
     """The indices found, chosen anew in the lines along ``dim`` that have ties."""
-    if not tied.any() or a.shape[dim] > _ties.LIMIT:
+    if not tied.any() or a.shape[dim] > ties.LIMIT:
         return found
     found = found.copy()
     lines, out = np.moveaxis(_sortable(a), dim, -1), np.moveaxis(found, dim, -1)
@@ -232,8 +232,8 @@ def _most_frequent(a: np.ndarray, dim: int) -> np.ndarray:
 
 
 def _last_of_run(line: np.ndarray, place: np.ndarray) -> int:
-    key = _ties.ranks(line)
-    return [i for i in _ties.ascending(key) if key[i] == key[int(place[0])]][-1]
+    key = ties.ranks(line)
+    return [i for i in ties.ascending(key) if key[i] == key[int(place[0])]][-1]
 
 
 def _running(extreme: np.ufunc) -> Any:

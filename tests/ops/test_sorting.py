@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 import minitorch_bn as torch
+from minitorch_bn.kernels import ties
 
 NAN = float("nan")
 shapes = hnp.array_shapes(min_dims=1, max_dims=3, min_side=1, max_side=5)
@@ -86,3 +87,27 @@ def test_equal_elements_share_the_gradient(reduce):
     result = reduce(x)
     (result[1] if isinstance(result, tuple) else result).backward()
     assert x.grad.tolist() == pytest.approx([1 / 3] * 3)
+
+
+@pytest.mark.parametrize("n", [1, 2, 3, 17, 40, 300, 2000])
+def test_selection_with_ties_selects(n, rng):
+    key = rng.integers(0, max(n // 5, 1), n).tolist()
+    expected = sorted(key)
+    for k in {1, max(n // 70, 1), n // 2 + 1, n}:
+        for ordered in (True, False):
+            places = ties.smallest(key, k, ordered)
+            chosen = [key[place] for place in places]
+            assert len(set(places)) == k
+            assert (chosen if ordered else sorted(chosen)) == expected[:k]
+        assert key[ties.kth(key, k - 1)] == expected[k - 1]
+    assert [key[place] for place in ties.ascending(key)] == expected
+
+
+def test_selection_survives_the_worst_order():
+    # where every pivot is bad, heaps take over
+    n = 4096
+    key = [0] * n
+    for step in range(n // 2):  # the classic sequence against the median of three
+        key[step], key[n // 2 + step] = (step + 1 if step % 2 == 0 else n // 2 + step), 2 * (step + 1)
+    assert [key[place] for place in ties.ascending(key)] == sorted(key)
+    assert [key[place] for place in ties.smallest(key, n // 2, True)] == sorted(key)[: n // 2]
