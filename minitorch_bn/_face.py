@@ -435,6 +435,9 @@ from minitorch_bn.ops.statistics import (
     nansum,
     quantile,
 )
+from minitorch_bn.ops.strides import (
+    as_strided,
+)
 from minitorch_bn.random import (
     Generator,
     default_generator,
@@ -550,6 +553,7 @@ __all__ = [
     "argmin",
     "argsort",
     "argwhere",
+    "as_strided",
     "as_tensor",
     "asarray",
     "asin",

@@ -32,6 +32,7 @@ from minitorch_bn.ops import (
     sorting,
     special,
     statistics,
+    strides,
 )
 from minitorch_bn.ops import shape as shapes
 from minitorch_bn.ops._common import canonical_dim
@@ -704,6 +705,7 @@ class Tensor(Variable):
     expand, expand_as, broadcast_to = shapes.expand, shapes.expand_as, shapes.broadcast_to
     sum_to_size, squeeze, unsqueeze = shapes.sum_to_size, shapes.squeeze, shapes.unsqueeze
     diagonal, tril, triu = shapes.diagonal, shapes.tril, shapes.triu
+    as_strided = strides.as_strided
     split, chunk, unbind = shapes.split, shapes.chunk, shapes.unbind
     flip, roll, repeat, tile = shapes.flip, shapes.roll, shapes.repeat, shapes.tile
     contiguous, numel, nelement = shapes.contiguous, shapes.numel, shapes.numel

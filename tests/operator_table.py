@@ -40,6 +40,7 @@ from minitorch_bn.ops import (
     sorting,
     special,
     statistics,
+    strides,
 )
 
 if TYPE_CHECKING:
@@ -661,6 +662,10 @@ row(linalg.LinearBackward, lambda g, x: linalg.LinearBackward.apply(g, x, None, 
     lambda g, x: g.T @ x, real(4, 5), real(4, 3))
 row(linalg.LinearBackward, lambda g: linalg.LinearBackward.apply(g, None, None, [True, False, False])[0],
     lambda g: g.sum(0), real(4, 5))
+row(strides.AsStrided, lambda a: a.contiguous().as_strided((3, 2), (1, 2), 1),
+    lambda a: a.reshape(-1)[[[1, 3], [2, 4], [3, 5]]], real(2, 4), result=same)
+row(strides.StridedSum, lambda g: strides.StridedSum.apply(g, np.array([[0, 1], [1, 5]]), (2, 2), np.arange(4)),
+    lambda g: np.array([[g[0, 0], g[0, 1] + g[1, 0]], [0, 0]]), real(2, 2))
 row(matrix.Trace, matrix.trace, np.trace, real(3, 4), result=numbers_to_int64)
 row(matrix.DiagEmbed, matrix.diag_embed, lambda a: a[..., None] * np.eye(3), real(2, 3), result=same)
 row(matrix.Cross, lambda a, b: matrix.cross(a, b, dim=1), np.cross, real(2, 3), real(2, 3), result=numbers)

@@ -245,3 +245,21 @@ print(
     F.pad(inp[:2, :2], (1, 0, 0, 1), value=9.0),
     sep="\n",
 )
+
+# strides of one's own: rows, diagonals, windows, repeats
+print(inp.as_strided(size=(3,), stride=(6,)), t.as_strided(inp, (2, 3), (5, 1), 1), inp.as_strided((2, 3), (1, 0)))
+print(inp.as_strided((4,), (6,)).sum(), inp[1].as_strided((2,), (2,)), inp.T.as_strided((2, 2), (5, 1)).is_contiguous())
+windows = inp.as_strided((2, 3, 3, 3), (5, 1, 5, 1))
+print(
+    windows.shape,
+    t.einsum("hwij,ij->hw", windows, t.ones(3, 3)),
+    windows.sum((-1, -2)).equal(F.avg_pool2d(inp[None, None], 3, 1)[0, 0] * 9),
+)
+line = t.arange(5.0, requires_grad=True)
+line.as_strided((3, 3), (1, 1)).pow(2).sum().backward()
+print(line.grad)
+for size, stride in (((3, 3), (5,)), ((30,), (1,)), ((2,), (-1,))):
+    try:
+        inp.as_strided(size, stride)
+    except RuntimeError as e:
+        print(e)
