@@ -23,6 +23,7 @@ _LOADED_WHEN_USED = (
     "nn",
     "optim",
     "serialization",
+    "storage",
     "testing",
     "utils",
 )

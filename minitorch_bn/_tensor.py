@@ -37,6 +37,7 @@ from minitorch_bn.ops import (
 from minitorch_bn.ops import shape as shapes
 from minitorch_bn.ops._common import canonical_dim
 from minitorch_bn.size import Size
+from minitorch_bn.storage import TypedStorage, UntypedStorage, memory_of
 
 _OPERANDS = (Variable, bool, int, float, np.number, np.ndarray, np.bool_)
 
@@ -188,10 +189,25 @@ class Tensor(Variable):
 
     def storage_offset(self) -> int:
         """How many elements after the start of its memory the first element lies."""
-        start = self._data
-        while isinstance(start.base, np.ndarray):
-            start = start.base
-        return (self._data.ctypes.data - start.ctypes.data) // self._data.itemsize
+        return memory_of(self._data)[1]
+
+    def untyped_storage(self) -> UntypedStorage:
+        """The bytes of the memory that this tensor is a view of.
+
+        >>> import minitorch_bn as torch
+        >>> x = torch.arange(4); x[2:].untyped_storage().nbytes(), x[2:].untyped_storage().data_ptr() == x.data_ptr()
+        (32, True)
+        """
+        return UntypedStorage(memory_of(self._data)[0])
+
+    def storage(self) -> TypedStorage:
+        """The numbers in the memory that this tensor is a view of.
+
+        >>> import minitorch_bn as torch
+        >>> torch.tensor([[1, 2], [3, 4]]).t().storage().tolist()
+        [1, 2, 3, 4]
+        """
+        return TypedStorage(memory_of(self._data)[0])
 
     def get_device(self) -> int:
         """-1: the CPU."""

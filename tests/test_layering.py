@@ -26,6 +26,7 @@ FLOORS = {
     "_layout": 0,
     "_scope": 0,
     "types": 0,
+    "storage": 0,
     "version": 0,
     "return_types": 0,
     # 1: the engine, which knows nothing of arithmetic

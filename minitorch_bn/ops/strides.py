@@ -9,6 +9,7 @@ import numpy as np
 from minitorch_bn.autograd.node import Operator
 from minitorch_bn.autograd.variable import wrap
 from minitorch_bn.ops._common import require_tensor, size_argument
+from minitorch_bn.storage import memory_of
 
 
 class AsStrided(Operator):
@@ -20,7 +21,7 @@ class AsStrided(Operator):
     def forward(ctx, a, size, stride, start):
         ctx.layout = a.shape, _positions(a.shape, [s // a.itemsize for s in a.strides], 0)
         ctx.places = _positions(size, stride, start)
-        memory, first = _memory(a)
+        memory, first = memory_of(a)
         strides = [s * a.itemsize for s in stride]
         return np.lib.stride_tricks.as_strided(memory[first + start :], size, strides)
 
@@ -63,17 +64,6 @@ def _index(places: np.ndarray, origins: np.ndarray) -> np.ndarray:
     return numbers[places - low]
 
 
-def _memory(a: np.ndarray) -> tuple[np.ndarray, int]:
-    """All of the memory that an array is a view of, flat, and how many elements before the array's first it starts."""
-    owner = a
-    while isinstance(owner.base, np.ndarray):
-        owner = owner.base
-    first = (a.__array_interface__["data"][0] - owner.__array_interface__["data"][0]) // a.itemsize
-    if owner.dtype == a.dtype:
-        return np.lib.stride_tricks.as_strided(owner, (owner.size,), (a.itemsize,)), first
-    return np.ndarray((owner.nbytes // a.itemsize,), a.dtype, owner), first
-
-
 def as_strided(input: Any, size: Any, stride: Any, storage_offset: int | None = None) -> Any:
     """A view of input's memory: element (i, j, ...) lies at storage_offset + i stride[0] + j stride[1] + ...
 
@@ -88,7 +78,7 @@ def as_strided(input: Any, size: Any, stride: Any, storage_offset: int | None = 
     """
     require_tensor("as_strided", input)
     size, stride = size_argument((size,), "as_strided"), size_argument((stride,), "as_strided", "stride")
-    memory, first = _memory(input._data)
+    memory, first = memory_of(input._data)
     offset = first if storage_offset is None else storage_offset
     if len(size) != len(stride):
         raise RuntimeError("mismatch in length of strides and shape")
