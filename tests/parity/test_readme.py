@@ -12,7 +12,7 @@ import pytest
 torch = pytest.importorskip("torch", reason="the parity suite compares with a real PyTorch: pip install torch==2.13.0")
 
 README = (Path(__file__).parents[2] / "README.md").read_text("utf-8")
-PAGE = (Path(__file__).parents[2] / "FROM_PYTORCH.md").read_text("utf-8")
+PAGE = (Path(__file__).parents[2] / "examples/from_pytorch.md").read_text("utf-8")
 PROGRAM = re.search(r"^```python\n(import minitorch_bn as torch.*?)^```$", README, re.MULTILINE | re.DOTALL)[1]
 
 
