@@ -118,13 +118,17 @@ from minitorch_bn.dtypes import (
     uint8,
 )
 from minitorch_bn.functional import (
+    adjoint,
     atleast_1d,
     atleast_2d,
     atleast_3d,
     broadcast_shapes,
     cartesian_prod,
+    cdist,
     clone,
     combinations,
+    corrcoef,
+    cov,
     cumulative_trapezoid,
     detach,
     diff,
@@ -135,9 +139,11 @@ from minitorch_bn.functional import (
     fliplr,
     flipud,
     hsplit,
+    is_conj,
     narrow_copy,
     rot90,
     rsub,
+    split_with_sizes,
     tensor_split,
     trapezoid,
     unravel_index,
@@ -493,7 +499,12 @@ greater_equal = ge
 less = lt
 less_equal = le
 moveaxis = movedim
+conj_physical = real
+get_device = Tensor.get_device
 is_complex = Tensor.is_complex
+is_neg = is_conj
+resolve_conj = real
+resolve_neg = real
 is_floating_point = Tensor.is_floating_point
 multiply = mul
 negative = neg
@@ -534,6 +545,7 @@ __all__ = [
     "addmm",
     "addmv",
     "addr",
+    "adjoint",
     "all",
     "allclose",
     "amax",
@@ -585,6 +597,7 @@ __all__ = [
     "bucketize",
     "cartesian_prod",
     "cat",
+    "cdist",
     "ceil",
     "celu",
     "celu_",
@@ -601,6 +614,7 @@ __all__ = [
     "concat",
     "concatenate",
     "conj",
+    "conj_physical",
     "contiguous_format",
     "conv1d",
     "conv2d",
@@ -609,10 +623,12 @@ __all__ = [
     "conv_transpose2d",
     "conv_transpose3d",
     "copysign",
+    "corrcoef",
     "cos",
     "cosh",
     "cosine_similarity",
     "count_nonzero",
+    "cov",
     "cross",
     "cummax",
     "cummin",
@@ -684,6 +700,7 @@ __all__ = [
     "ger",
     "get_default_device",
     "get_default_dtype",
+    "get_device",
     "get_float32_matmul_precision",
     "get_num_interop_threads",
     "get_num_threads",
@@ -718,11 +735,13 @@ __all__ = [
     "is_anomaly_check_nan_enabled",
     "is_anomaly_enabled",
     "is_complex",
+    "is_conj",
     "is_deterministic_algorithms_warn_only_enabled",
     "is_floating_point",
     "is_grad_enabled",
     "is_inference",
     "is_inference_mode_enabled",
+    "is_neg",
     "is_nonzero",
     "is_same_size",
     "is_signed",
@@ -841,6 +860,8 @@ __all__ = [
     "remainder",
     "repeat_interleave",
     "reshape",
+    "resolve_conj",
+    "resolve_neg",
     "result_type",
     "roll",
     "rot90",
@@ -880,6 +901,7 @@ __all__ = [
     "softmax",
     "sort",
     "split",
+    "split_with_sizes",
     "sqrt",
     "square",
     "squeeze",

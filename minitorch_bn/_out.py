@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -79,13 +80,25 @@ def with_out(function: Callable, creates: bool = False) -> Callable:
     @functools.wraps(function)
     def call(*args: Any, out: Any = None, **named: Any) -> Any:
         if out is None:
-            return function(*args, **named)
+            try:
+                return function(*args, **named)
+            except TypeError as error:
+                _say_what_is_missing(str(error))
+                raise
         if creates:
             named.setdefault("dtype", out.dtype)
         return _into(out, function, args, named)
 
     call.__module__ = "minitorch_bn"  # where pickle finds this one
     return call
+
+
+def _say_what_is_missing(text: str) -> None:
+    """Python's complaint about missing arguments in PyTorch's words."""
+    found = re.fullmatch(r"(\w+\(\) missing \d+ required positional argument)s?: ('.*')", text)
+    if found:
+        names = ", ".join(f'"{name}"' for name in re.findall(r"'(\w+)'", found[2]))
+        raise TypeError(f"{found[1]}s: {names}") from None
 
 
 def _into(out: Any, function: Callable, args: tuple, named: dict[str, Any]) -> Any:

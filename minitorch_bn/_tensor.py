@@ -690,7 +690,9 @@ class Tensor(Variable):
     nansum, nanmean, aminmax = statistics.nansum, statistics.nanmean, statistics.aminmax
     quantile, nanquantile = statistics.quantile, statistics.nanquantile
     cummax, cummin = sorting.cummax, sorting.cummin
-    diff, dist = functional.diff, functional.dist
+    diff, dist, cov, corrcoef = functional.diff, functional.dist, functional.cov, functional.corrcoef
+    adjoint, split_with_sizes = functional.adjoint, functional.split_with_sizes
+    is_conj = is_neg = functional.is_conj
 
     # -- order and counts --------------------------------------------------------------------------------------------
 
@@ -714,6 +716,8 @@ class Tensor(Variable):
 
     T = property(shapes.reverse_dims, doc=shapes.reverse_dims.__doc__)
     mT = property(shapes.matrix_transpose, doc=shapes.matrix_transpose.__doc__)
+    mH = property(functional.adjoint, doc=functional.adjoint.__doc__)
+    real = property(special.real, doc=special.real.__doc__)
     reshape, view, view_as, reshape_as = shapes.reshape, shapes.view, shapes.view_as, shapes.reshape_as
     flatten, unflatten, ravel = shapes.flatten, shapes.unflatten, shapes.ravel
     permute, transpose, t, movedim = shapes.permute, shapes.transpose, shapes.t, shapes.movedim

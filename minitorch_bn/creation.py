@@ -375,6 +375,8 @@ def arange(*bounds: Any, dtype: Any = None, device: Any = None, requires_grad: b
         step = rest[0] if rest else 1
     start, end, step = (named.pop(name, given) for name, given in (("start", start), ("end", end), ("step", step)))
     _check_others("arange", named)
+    if end is None:
+        raise invalid_arguments("arange", expected="(Number end, *, torch.dtype dtype = None)")
     start, end, step = (v.item() if isinstance(v, Variable) else v for v in (start, end, step))
     if step == 0:
         raise RuntimeError("step must be nonzero")
@@ -694,6 +696,9 @@ def randint(
     """
     values = list(bounds_and_size)
     size = named.pop("size") if "size" in named else values.pop()
+    if isinstance(size, (int, np.integer)):
+        place = len(values) + 1
+        raise TypeError(f"randint(): argument 'size' (position {place}) must be tuple of ints, not int")
     if "low" in named or "high" in named:
         low, high = named.pop("low", values[0] if values else 0), named.pop("high", values[-1] if values else None)
     else:

@@ -129,6 +129,8 @@ def set_default_dtype(d: dtype, /) -> None:
     >>> torch.set_default_dtype(torch.float32)
     """
     global _default_dtype
+    if not isinstance(d, dtype) and not isinstance(d, type):
+        raise TypeError("invalid dtype object: only floating-point types are supported as the default type")
     d = as_dtype(d)
     if not d.is_floating_point:
         raise TypeError("only floating-point types are supported as the default type")

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from minitorch_bn import dtypes
 from minitorch_bn.autograd.variable import Variable, wrap
 from minitorch_bn.ops import arithmetic, elementwise, shape
 from minitorch_bn.ops._common import canonical_dim, invalid_arguments, is_number, require_tensor
@@ -389,6 +390,106 @@ def broadcast_shapes(*shapes: Any) -> Size:
     return Size(common)
 
 
+# -- statistics and distances --------------------------------------------------------------------------------------
+
+
+def cov(input: Any, *, correction: int = 1, fweights: Any = None, aweights: Any = None) -> Any:
+    """The covariance matrix of variables (rows) over observations (columns), as numpy's ``cov``.
+
+    ``fweights``: how often each observation counts; ``aweights``: how much.
+
+    >>> import minitorch_bn as torch
+    >>> torch.cov(torch.tensor([[0.0, 1.0, 2.0], [2.0, 1.0, 0.0]]))
+    tensor([[ 1., -1.],
+            [-1.,  1.]])
+    """
+    require_tensor("cov", input)
+    if input._data.ndim > 2:
+        raise RuntimeError(
+            f"cov(): expected input to have two or fewer dimensions but got an input with {input.ndim} dimensions"
+        )
+    if input.dtype.category == 0:
+        raise RuntimeError("cov(): bool dtype is not supported for input")
+    count = input._data.shape[-1] if input._data.ndim else 1
+    _check_weights("fweights", fweights, 1, "integral", count)
+    _check_weights("aweights", aweights, 2, "floating point", count)
+    x = input.reshape(1, -1) if input.ndim < 2 else input
+    x = x if x.dtype.category == 2 else x.to(dtypes.get_default_dtype())
+    weights = aweights if fweights is None else fweights if aweights is None else fweights * aweights
+    total = x._data.shape[1] if weights is None else weights.sum()
+    mean = x.sum(1, keepdim=True) / total if weights is None else (x * weights).sum(1, keepdim=True) / total
+    degrees = total - correction
+    if aweights is not None and correction:
+        degrees = total - correction * (weights * aweights).sum() / total
+    centred = x - mean
+    scaled = centred if weights is None else centred * weights
+    divisor = degrees.clamp(min=0) if isinstance(degrees, Variable) else max(degrees, 0)
+    return (scaled @ centred.t() / divisor).squeeze()
+
+
+def _check_weights(name: str, weights: Any, category: int, kind: str, count: int) -> None:
+    if weights is None:
+        return
+    if weights._data.ndim > 1:
+        raise RuntimeError(
+            f"cov(): expected {name} to have one or fewer dimensions but got {name} with {weights.ndim} dimensions"
+        )
+    if weights.dtype.category != category:
+        raise RuntimeError(
+            f"cov(): expected {name} to have {kind} dtype but got {name} with {weights.dtype.legacy_name} dtype"
+        )
+    if weights._data.size != count:
+        raise RuntimeError(
+            f"cov(): expected {name} to have the same numel as there are observations in the input but got "
+            f"{weights._data.size} != {count}"
+        )
+    if (weights._data < 0).any():
+        raise RuntimeError(f"cov(): {name} cannot be negative")
+
+
+def corrcoef(input: Any) -> Any:
+    """The correlation coefficients of variables (rows) over observations (columns), between -1 and 1.
+
+    >>> import minitorch_bn as torch
+    >>> torch.corrcoef(torch.tensor([[0.0, 1.0, 2.0], [2.0, 1.0, 0.0]]))
+    tensor([[ 1., -1.],
+            [-1.,  1.]])
+    """
+    require_tensor("corrcoef", input)
+    if input._data.ndim > 2:
+        raise RuntimeError(
+            f"corrcoef(): expected input to have two or fewer dimensions but got an input with {input.ndim} dimensions"
+        )
+    c = cov(input)
+    if not c.ndim:
+        return c / c
+    deviation = c.diagonal().sqrt()
+    return (c / deviation.unsqueeze(1) / deviation.unsqueeze(0)).clamp(-1, 1)
+
+
+def cdist(x1: Any, x2: Any, p: float = 2.0, compute_mode: str = "use_mm_for_euclid_dist_if_necessary") -> Any:
+    """The p-norm distance of each row of x1 to each row of x2: (*, m, d) and (*, n, d) give (*, m, n).
+
+    >>> import minitorch_bn as torch
+    >>> torch.cdist(torch.tensor([[0.0, 0.0]]), torch.tensor([[3.0, 4.0], [0.0, 0.0]]))
+    tensor([[5., 0.]])
+    """
+    require_tensor("cdist", x1, "x1")
+    require_tensor("cdist", x2, "x2", 2)
+    for name, x in (("X1", x1), ("X2", x2)):
+        if x.dtype.category < 2:
+            raise RuntimeError(f"cdist only supports floating-point dtypes, {name} got: {x.dtype.legacy_name}")
+        if x._data.ndim < 2:
+            raise RuntimeError(f"cdist only supports at least 2D tensors, {name} got: {x.ndim}D")
+    if x1._data.shape[-1] != x2._data.shape[-1]:
+        raise RuntimeError(
+            f"X1 and X2 must have the same number of columns. X1: {x1._data.shape[-1]} X2: {x2._data.shape[-1]}"
+        )
+    if p < 0:
+        raise RuntimeError("cdist only supports non-negative p values")
+    return (x1.unsqueeze(-2) - x2.unsqueeze(-3)).norm(p, -1)
+
+
 # -- methods under PyTorch's other names ---------------------------------------------------------------------------
 
 
@@ -454,3 +555,22 @@ def rsub(input: Any, other: Any, *, alpha: float = 1) -> Any:
         expected = "(Tensor input, Tensor other, *, Number alpha = 1)"
         raise invalid_arguments("rsub", input, other, expected=expected)
     return arithmetic.rsub(input if alpha == 1 else input * alpha, other)
+
+
+def adjoint(input: Any) -> Any:
+    """The matrices transposed: the last two dimensions swapped, a view; numbers are real here."""
+    if input._data.ndim < 2:
+        raise RuntimeError(
+            f"tensor.adjoint() is only supported on matrices or batches of matrices. Got {input._data.ndim}-D tensor."
+        )
+    return input.transpose(-2, -1)
+
+
+def split_with_sizes(input: Any, split_sizes: Any, dim: int = 0) -> tuple:
+    """Views of the sizes listed along ``dim``."""
+    return input.split(list(split_sizes), dim)
+
+
+def is_conj(input: Any) -> bool:
+    """Always False: numbers are real here."""
+    return False

@@ -701,7 +701,10 @@ def bernoulli_(out: np.ndarray, p: float | np.ndarray = 0.5, generator: Generato
         return _store(out, g._u53(out.size) < p)
     _need(_FLOATS, p, "bernoulli_tensor_cpu_p_")
     if not np.all((p >= 0) & (p <= 1)):
-        raise RuntimeError("Expected p_in >= 0 && p_in <= 1 to be true, but got false.  (Give p in [0, 1])")
+        raise RuntimeError(
+            "Expected p_in >= 0 && p_in <= 1 to be true, but got false.  (Could this error message be improved?  If "
+            "so, please report an enhancement request to PyTorch.)\nGive probabilities in [0, 1]."
+        )
     p = np.broadcast_to(p, out.shape).transpose(_memory_order(out)).ravel()
     u = g._u53(out.size) if p.dtype == np.float64 else g._u24(out.size)
     return _store(out, u < p.astype(u.dtype))

@@ -8,7 +8,7 @@ import numpy as np
 
 from minitorch_bn._layout import contiguous_format
 from minitorch_bn.autograd.node import Operator
-from minitorch_bn.autograd.variable import Variable
+from minitorch_bn.autograd.variable import Variable, wrap
 from minitorch_bn.ops._common import (
     canonical_dim,
     canonical_dims,
@@ -342,6 +342,30 @@ def _resolve(shape: tuple[int, ...], numel: int) -> tuple[int, ...]:
     return tuple(numel // known if n == -1 else n for n in shape) if holes else shape
 
 
+def _as_bits(input: Any, dtype: Any) -> Any:
+    """The same memory read as another dtype."""
+    a, itemsize = input._data, dtype.itemsize
+    if input.requires_grad:
+        raise NotImplementedError("view(dtype) has no derivative here: use .to(dtype), or detach() first")
+    if not a.ndim and itemsize != a.itemsize:
+        raise RuntimeError(
+            f"self.dim() cannot be 0 to view {input.dtype.legacy_name} as {dtype.legacy_name} (different element sizes)"
+        )
+    if itemsize > a.itemsize and a.shape[-1] % (itemsize // a.itemsize):
+        raise RuntimeError(
+            f"self.size(-1) must be divisible by {itemsize // a.itemsize} to view {input.dtype.legacy_name} as "
+            f"{dtype.legacy_name} (different element sizes), but got {a.shape[-1]}"
+        )
+    if itemsize != a.itemsize and a.strides[-1] != a.itemsize:
+        raise RuntimeError(
+            f"self.stride(-1) must be 1 to view {input.dtype.legacy_name} as {dtype.legacy_name} (different element "
+            f"sizes), but got {a.strides[-1] // a.itemsize}"
+        )
+    result = wrap(a.view(dtype.numpy))
+    result._version_counter = input._version_counter
+    return result
+
+
 def reshape(input: Any, *sizes: Any, shape: Any = None) -> Any:
     """The same elements in another shape; one size may be -1. A view where the memory layout allows it, else a copy.
 
@@ -366,7 +390,7 @@ def view(input: Any, *shape: Any) -> Any:
             [2, 3]])
     """
     if len(shape) == 1 and hasattr(shape[0], "is_floating_point"):
-        raise NotImplementedError("view(dtype) is not supported here: use .to(dtype)")
+        return _as_bits(input, shape[0])
     sizes = _resolve(size_argument(shape, "view"), input._data.size)
     out = View.apply(input, sizes)
     if out._data.size and not np.may_share_memory(out._data, input._data):

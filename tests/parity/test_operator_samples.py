@@ -29,8 +29,9 @@ TOLERANCES = {"float64": 1e-12, "float32": 2e-6, "float16": 2e-3, "bfloat16": 1.
 LARGER_TOLERANCES = {
     "nn.functional.binary_cross_entropy": (1e-9, "PyTorch adds 1e-12 to the divisors of its second derivative"),
     "nn.functional.hardsigmoid": (1e-7, "PyTorch's sixth is a float32"),
+    "cov": (1e-5, "weights in float32 leave a difference of two equal numbers"),
     "histogram": (2e-5, "PyTorch adds up in float32, here it is float64"),
-    "nn.functional.nll_loss": (1e-2, "PyTorch adds up in half precision"),
+    "nn.functional.nll_loss": (5e-2, "PyTorch adds up in half precision"),
     "nn.functional.binary_cross_entropy_with_logits": (5e-3, "PyTorch adds up in half precision"),
     "polygamma": (1e-4, "PyTorch's trigamma has nine digits, in float32 four"),
 }
@@ -39,11 +40,11 @@ HALVES_ONLY = {"nn.functional.nll_loss", "nn.functional.binary_cross_entropy_wit
 TIES = {"argsort", "sort"}
 # One node of PyTorch's C++ is made of several here, or the other way round: another name is printed.
 OTHER_NODES = {
-    "combinations", "cumulative_trapezoid", "diag", "diagonal_scatter", "dist", "einsum", "fill", "index_select",
-    "kron",
-    "linalg.matrix_norm", "linalg.multi_dot", "linalg.norm", "linalg.solve", "linalg.vecdot", "matmul", "__rmatmul__",
-    "nanquantile", "narrow_copy", "nn.functional.pairwise_distance", "quantile", "__rsub__", "rot90", "round", "rsub",
-    "scatter_reduce", "select_scatter", "slice_scatter", "trapezoid", "trapz", "vdot",
+    "__rmatmul__", "__rsub__", "cdist", "combinations", "cumulative_trapezoid", "diag", "diagonal_scatter", "dist",
+    "einsum", "fill", "index_select", "kron", "linalg.matrix_norm", "linalg.multi_dot", "linalg.norm",
+    "linalg.solve", "linalg.vecdot", "matmul", "nanquantile", "narrow_copy", "nn.functional.pairwise_distance",
+    "quantile", "rot90", "round", "rsub", "scatter_reduce", "select_scatter", "slice_scatter", "trapezoid", "trapz",
+    "vdot",
 }  # fmt: skip
 # In place, PyTorch gives these a node of their own, without a derivative or with the same.
 OTHER_NODES_IN_PLACE = {"acosh", "asinh", "atanh", "polygamma", "squeeze", "t", "transpose", "unsqueeze"}
