@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.cases import GROUPS, GROWTH, TARGETS, bytes_moved
-from benchmarks.summary import short
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -63,7 +62,7 @@ def ratios(results: Sequence[Result], rival: Contender, ours: Sequence[Contender
     axes.plot([], [], "--", color="gray", lw=1, label="target for the group's mean")
     axes.set(xscale="log", ylim=(y, 0), xlabel=f"our time (memory) / {rival.name}'s: left of the line is better")
     axes.set_yticks(ticks, labels, fontsize=7.5)
-    axes.xaxis.set_major_formatter(lambda value, _: short(value) if value < 1 else f"{value:g}")
+    axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
     axes.grid(axis="x", alpha=0.3)
     axes.legend(fontsize=8, loc="lower center", bbox_to_anchor=(0.3, 1.0), ncols=3, frameon=False)
     figure.tight_layout()

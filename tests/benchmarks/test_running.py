@@ -163,6 +163,15 @@ def test_a_launched_process_that_fails_is_named(tmp_path):
     assert "failed" in result.notes[0]
 
 
+def test_without_scikit_learn_the_digits_are_left_out_with_the_command(monkeypatch):
+    monkeypatch.setattr(launch, "find_spec", lambda name: None)
+    digits = next(c for c in all_cases() if c.group == "digits")
+    result = launch.run(digits, [OURS], repeats=1, take=min)
+    assert not result.turns
+    assert not result.wrong
+    assert "pip install scikit-learn" in result.notes[0]
+
+
 def test_only_libraries_with_such_a_program_are_launched(tmp_path):
     digits = next(c for c in all_cases() if c.group == "digits")
     memory = next(c for c in all_cases() if c.group == "memory")
