@@ -94,29 +94,20 @@ class Adam(ElementwiseOptimizer):
         state = {"step": new_step(), "exp_avg": zeros_like(p), "exp_avg_sq": zeros_like(p)}
         return {**state, "max_exp_avg_sq": zeros_like(p)} if group["amsgrad"] else state
 
-    def _update(self, p: Tensor, grad: np.ndarray, group: dict[str, Any]) -> None:
-        lr, decay = float(group["lr"]), group["weight_decay"]
-        beta1, beta2 = map(float, group["betas"])
-        shrink = 1.0
+    def _update_all(self, params: list[Tensor], grads: list[np.ndarray], group: dict[str, Any]) -> None:
+        lr, eps, decay, shrink = float(group["lr"]), group["eps"], group["weight_decay"], 1.0
         if group["decoupled_weight_decay"]:
             decay, shrink = 0, 1 - lr * decay
-        state = self._state_of(p, group)
-        t = count_step(state)
-        kernels.adam(
-            p._data,
-            grad,
-            state["exp_avg"]._data,
-            state["exp_avg_sq"]._data,
-            state["max_exp_avg_sq"]._data if group["amsgrad"] else None,
-            lr / (1 - beta1**t),
-            beta1,
-            beta2,
-            (1 - beta2**t) ** 0.5,
-            group["eps"],
-            decay,
-            shrink,
-            group["maximize"],
-        )
+        beta1, beta2 = map(float, group["betas"])
+        amsgrad, maximize = group["amsgrad"], group["maximize"]
+        for p, grad in zip(params, grads):
+            state = self._state_of(p, group)
+            m, v = state["exp_avg"]._data, state["exp_avg_sq"]._data
+            top = state["max_exp_avg_sq"]._data if amsgrad else None
+            t = count_step(state)
+            step_size, correction = lr / (1 - beta1**t), (1 - beta2**t) ** 0.5
+            numbers = (step_size, beta1, beta2, correction, eps, decay, shrink, maximize)
+            kernels.adam(p._data, grad, m, v, top, *numbers)
 
 
 def _checked_betas(lr: Any, betas: Any, foreach: bool) -> Any:

@@ -380,7 +380,10 @@ def _cast_state(value: Any, param: Tensor, name: str = "") -> Any:
 
 
 class ElementwiseOptimizer(Optimizer):
-    """An optimizer whose rule treats every element by itself: a subclass defines ``_update`` and ``_start``."""
+    """An optimizer whose rule treats every element by itself: a subclass defines ``_update`` and ``_start``.
+
+    Or ``_update_all``, where there is something to look up once for all parameters of a group.
+    """
 
     def __init__(self, params: Iterable[Any], defaults: dict[str, Any]) -> None:
         if defaults.get("fused") and defaults.get("foreach"):
@@ -406,11 +409,16 @@ class ElementwiseOptimizer(Optimizer):
                 loss = closure()
         with np.errstate(all="ignore"):
             for group in self.param_groups:
-                for p in group["params"]:
-                    if p._grad is not None:
-                        self._update(p, p._grad._data, group)
-                        p._version_counter[0] += 1
+                params = [p for p in group["params"] if p._grad is not None]
+                for p in params:
+                    p._version_counter[0] += 1
+                self._update_all(params, [p._grad._data for p in params], group)
         return loss
+
+    def _update_all(self, params: list[Tensor], grads: list[np.ndarray], group: dict[str, Any]) -> None:
+        """The rule for all parameters of a group that have a gradient."""
+        for p, grad in zip(params, grads):
+            self._update(p, grad, group)
 
     def _update(self, p: Tensor, grad: np.ndarray, group: dict[str, Any]) -> None:
         """The rule: changes the array of ``p`` and its state in place."""

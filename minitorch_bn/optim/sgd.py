@@ -77,14 +77,17 @@ class SGD(ElementwiseOptimizer):
         }
         super().__init__(params, defaults)
 
-    def _update(self, p: Tensor, grad: np.ndarray, group: dict[str, Any]) -> None:
+    def _update_all(self, params: list[Tensor], grads: list[np.ndarray], group: dict[str, Any]) -> None:
         lr, decay, maximize = float(group["lr"]), float(group["weight_decay"]), group["maximize"]
-        kept, taken = group["momentum"], 1 - group["dampening"]
+        kept, taken, nesterov = group["momentum"], 1 - group["dampening"], group["nesterov"]
         if not kept:
-            kernels.sgd(p._data, grad, lr, decay, maximize)
+            for p, grad in zip(params, grads):
+                kernels.sgd(p._data, grad, lr, decay, maximize)
             return
-        state = self.state[p]
-        if state.get("momentum_buffer") is None:
-            state["momentum_buffer"], taken = zeros_like(p), 1
-        buffer = state["momentum_buffer"]._data
-        kernels.momentum(p._data, grad, buffer, lr, decay, kept, taken, group["nesterov"], maximize)
+        for p, grad in zip(params, grads):
+            state = self.state[p]
+            first = state.get("momentum_buffer") is None
+            if first:
+                state["momentum_buffer"] = zeros_like(p)
+            v = state["momentum_buffer"]._data
+            kernels.momentum(p._data, grad, v, lr, decay, kept, 1 if first else taken, nesterov, maximize)
