@@ -11,10 +11,13 @@ import weakref
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import minitorch_bn as torch
 from minitorch_bn import nn
 from minitorch_bn.insight import _plots
+from minitorch_bn.insight.monitor import _histogram
 
 
 def network():
@@ -60,6 +63,34 @@ def test_activations_are_the_outputs():
     assert dead == (outputs[3].detach().numpy() <= 0).all(0).mean()
     assert m.activations["4"][0].saturated == (np.abs(outputs[5].detach().numpy()) >= 0.97).mean()
     assert m.activations["0"][0].saturated is m.activations["0"][0].dead is None
+
+
+@given(st.lists(st.floats(-1e6, 1e6, width=32), min_size=1, max_size=200))
+def test_histograms_are_numpys(values):
+    array = np.array(values, np.float64)
+    low, high = array.min(), array.max()
+    counts, edges = _histogram(array, low, high)
+    expected, places = np.histogram(array, bins=40, range=(low, high if high > low else low + 1))
+    np.testing.assert_allclose(edges, places)
+    inside = np.abs(np.subtract.outer(array, places)).min(axis=1) > 1e-9 * (abs(low) + abs(high))  # not on an edge
+    assert counts.sum() == array.size
+    assert np.abs(counts - expected).sum() <= 2 * (~inside).sum()
+
+
+def test_constant_outputs():
+    for value in (0.0, 1e20, -1e20):
+        counts, edges = _histogram(np.full(5, value), value, value)
+        assert counts.tolist() == [5] + [0] * 39
+        assert edges[0] == value < edges[-1]
+
+
+def test_values_beyond_all_measure():
+    model = nn.Sequential(nn.Identity(), nn.ReLU()).double()
+    with torch.monitor(model) as m:
+        model(torch.tensor([[1e308, -1e308, 1e200, float("inf")]], dtype=torch.float64))
+    (record,) = m.activations["1"]
+    assert not record.finite
+    assert record.counts.sum() == 2
 
 
 def test_gradients_of_outputs():

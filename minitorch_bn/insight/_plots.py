@@ -33,10 +33,10 @@ def figure_of(m: Any, layers: int) -> Any:
         for axes, path in zip(np.atleast_1d(next(grids).subplots(1, len(shown))), shown):
             _histograms(axes, m.activations[path], m._name(path))
     axes = next(grids).subplots(1, 2)
-    _outputs(axes[0], m)
+    _spreads(axes[0], m, m.activations, "spread (std) of the outputs")
     _fractions(axes[1], m)
     axes = next(grids).subplots(1, 2)
-    _gradients(axes[0], m)
+    _spreads(axes[0], m, m.gradients, "spread (std) of the outputs' gradients")
     _updates(axes[1], m)
     if norms:
         for pair, path in zip(np.split(next(grids).subplots(1, 2 * len(norms)), len(norms)), norms):
@@ -73,11 +73,11 @@ def _histograms(axes: Any, records: list[Any], title: str) -> None:
     _titled(axes, f"outputs of {title}")
 
 
-def _outputs(axes: Any, m: Any) -> None:
-    for path, records in m.activations.items():
-        axes.plot(*_series(records, "std"), label=m._name(path))
+def _spreads(axes: Any, m: Any, records: dict[str, list[Any]], title: str) -> None:
+    for path, known in records.items():
+        axes.plot(*_series(known, "std"), label=m._name(path))
     axes.set_yscale("log")
-    _titled(axes, "spread (std) of the outputs", legend=True)
+    _titled(axes, title, legend=True)
 
 
 def _fractions(axes: Any, m: Any) -> None:
@@ -87,13 +87,6 @@ def _fractions(axes: Any, m: Any) -> None:
                 axes.plot(*_series(records, name), style, label=f"{m._name(path)}, {name}")
     axes.set_ylim(-0.03, 1.03)
     _titled(axes, "saturated outputs and dead channels", legend=True)
-
-
-def _gradients(axes: Any, m: Any) -> None:
-    for path, records in m.gradients.items():
-        axes.plot(*_series(records, "std"), label=m._name(path))
-    axes.set_yscale("log")
-    _titled(axes, "spread (std) of the outputs' gradients", legend=True)
 
 
 def _updates(axes: Any, m: Any) -> None:
