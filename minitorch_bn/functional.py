@@ -558,7 +558,13 @@ def rsub(input: Any, other: Any, *, alpha: float = 1) -> Any:
 
 
 def adjoint(input: Any) -> Any:
-    """The matrices transposed: the last two dimensions swapped, a view; numbers are real here."""
+    """The matrices transposed: the last two dimensions swapped, a view; numbers are real here.
+
+    >>> import minitorch_bn as torch
+    >>> torch.adjoint(torch.tensor([[1, 2], [3, 4]]))
+    tensor([[1, 3],
+            [2, 4]])
+    """
     if input._data.ndim < 2:
         raise RuntimeError(
             f"tensor.adjoint() is only supported on matrices or batches of matrices. Got {input._data.ndim}-D tensor."
@@ -567,10 +573,20 @@ def adjoint(input: Any) -> Any:
 
 
 def split_with_sizes(input: Any, split_sizes: Any, dim: int = 0) -> tuple:
-    """Views of the sizes listed along ``dim``."""
+    """Views of the sizes listed along ``dim``.
+
+    >>> import minitorch_bn as torch
+    >>> torch.split_with_sizes(torch.arange(3), [1, 2])
+    (tensor([0]), tensor([1, 2]))
+    """
     return input.split(list(split_sizes), dim)
 
 
 def is_conj(input: Any) -> bool:
-    """Always False: numbers are real here."""
+    """Always False: numbers are real here.
+
+    >>> import minitorch_bn as torch
+    >>> torch.is_conj(torch.ones(1))
+    False
+    """
     return False

@@ -60,6 +60,7 @@ UNSET = {"empty", "empty_like", "new_empty"}
 # What fails otherwise: (operator, form) -> (part of the failure, why)
 DEVIATIONS = {
     ("nn.functional.batch_norm", "function"): ("IndexError", "PyTorch takes an empty vector for a batch"),
+    ("cdist", "function"): ("missing gradient", "the number of different entries has a gradient in PyTorch: zeros"),
     ("__rsub__", "bad"): ("NotImplementedType", "Python's own protocol decides here"),
     ("__rmod__", "bad"): ("invalid combination", "Python's own protocol decides here"),
     ("__rpow__", "bad"): ("invalid combination", "Python's own protocol decides here"),
