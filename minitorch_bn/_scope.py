@@ -18,7 +18,7 @@ _BEGINNINGS = (
     "quint", "quantize", "quantization", "ao", "dequantize", "q_", "sparse", "hsmm", "smm", "spmm", "fft", "stft",
     "istft", "hann_window", "hamming_window", "compile", "jit", "export", "onnx", "fx", "rnn_", "lstm", "gru", "mps",
     "xpu", "mtia", "float8", "distributions", "distributed", "hub", "multiprocessing", "profiler", "amp", "autocast",
-    "nested", "masked", "signal", "package", "library", "overrides",
+    "nested", "masked", "signal", "package", "library", "overrides", "special",
 )  # fmt: skip
 
 _LAYERS = """
@@ -47,10 +47,31 @@ _NAMES = {
         parametrizations parametrize prune remove_spectral_norm remove_weight_norm rnn spectral_norm stateless
         weight_norm
     """,
+    "autograd": "forward_ad profiler",
+    "cuda": "CUDAGraph Event Stream amp graphs nvtx profiler stream",
     "optim": "ASGD Adafactor Adamax LBFGS Muon NAdam RAdam Rprop SparseAdam",
     "utils": "benchmark bottleneck collect_env cpp_extension mobile_optimizer model_zoo tensorboard",
     "utils.data": "DistributedSampler IterDataPipe MapDataPipe datapipes",
 }
+
+
+# Methods of Tensor.
+_METHODS = (
+    "to_sparse", "to_dense", "to_mkldnn", "to_padded_tensor", "sparse_", "coalesce", "is_coalesced", "indices",
+    "crow_indices", "col_indices", "qscheme", "q_", "int_repr", "dequantize", "cfloat", "cdouble", "chalf", "imag",
+    "angle", "stft", "istft", "ipu", "xpu",
+)  # fmt: skip
+
+
+def absent_attribute(tensor: object, name: str) -> AttributeError:
+    """The error for an attribute that a Tensor has not; it tells if PyTorch's tensors have it.
+
+    >>> import minitorch_bn as torch
+    >>> absent_attribute(torch.ones(1), "to_sparse").args[0][:70]
+    "'Tensor' object has no attribute 'to_sparse': it is out of scope here,"
+    """
+    text = f"'{type(tensor).__name__}' object has no attribute {name!r}"
+    return AttributeError(text + (f": {_REASON}" if name.startswith(_METHODS) else ""), name=name, obj=tensor)
 
 
 def absent(module: str, name: str) -> AttributeError:

@@ -12,6 +12,7 @@ import numpy as np
 from minitorch_bn import _dlpack, _inplace, _legacy, creation, dtypes, functional, random
 from minitorch_bn._device import CPU, check_device, device
 from minitorch_bn._layout import contiguous_format, layout, strided
+from minitorch_bn._scope import absent_attribute
 from minitorch_bn._tensor_str import tensor_str
 from minitorch_bn.autograd import engine, hooks, inference, views
 from minitorch_bn.autograd.grad_mode import mode
@@ -39,7 +40,7 @@ from minitorch_bn.ops._common import canonical_dim
 from minitorch_bn.size import Size
 from minitorch_bn.storage import TypedStorage, UntypedStorage, memory_of
 
-_OPERANDS = (Variable, bool, int, float, np.number, np.ndarray, np.bool_)
+_OPERANDS = (Variable, bool, int, float, complex, np.number, np.ndarray, np.bool_)
 
 
 def _operator(function: Any, reflected: bool = False, operands: tuple = _OPERANDS) -> Any:
@@ -115,6 +116,9 @@ class Tensor(Variable):
 
     def __new__(cls, *args: Any, **named: Any) -> Any:
         return _legacy.new(dtypes.get_default_dtype(), args, named, any_dtype=True)
+
+    def __getattr__(self, name: str) -> Any:
+        raise absent_attribute(self, name)
 
     # -- what it is --------------------------------------------------------------------------------------------------
 

@@ -96,6 +96,8 @@ def _array_from(data: Any, floats: DType) -> np.ndarray:
         return _array_from(np.asarray(data), floats)
     if isinstance(data, str):
         raise TypeError(f"new(): invalid data type '{type(data).__name__}'")
+    if isinstance(data, complex):
+        dtypes.number_dtype(data)  # says that they are out of scope
     raise RuntimeError(f"Could not infer dtype of {type(data).__name__}")
 
 

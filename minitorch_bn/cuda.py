@@ -5,7 +5,9 @@ What only makes ready or tidies up does nothing; what needs a device raises PyTo
 
 from __future__ import annotations
 
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from minitorch_bn._scope import refusing
 
 
 def is_available() -> bool:
@@ -59,3 +61,6 @@ def _refuse(*args: Any, **named: Any) -> NoReturn:
 
 init = current_device = set_device = synchronize = current_stream = _refuse
 get_device_name = get_device_capability = get_device_properties = _refuse
+
+if not TYPE_CHECKING:  # to a type checker, what is not listed is not there
+    __getattr__ = refusing(__name__)

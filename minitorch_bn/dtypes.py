@@ -101,12 +101,17 @@ def _type_text(np_dtype: np.dtype) -> str:
     return f"numpy.{np_dtype.type.__name__}"
 
 
+_NO_COMPLEX = "complex numbers are out of scope here: compute with real and imaginary parts"
+
+
 def as_dtype(value: object) -> dtype:
     """A dtype from a dtype, or from Python's ``bool``, ``int``, ``float`` types."""
     if isinstance(value, dtype):
         return value
     if isinstance(value, type) and value.__name__ in _PYTHON_TYPES and value.__module__ == "builtins":
         return _PYTHON_TYPES[value.__name__]
+    if value is complex:
+        raise NotImplementedError(_NO_COMPLEX)
     raise TypeError(f"dtype must be a torch.dtype (got {type(value).__name__})")
 
 
@@ -182,6 +187,8 @@ def number_dtype(value: object) -> dtype:
         return int64
     if kind == "float" or isinstance(value, np.floating):
         return _default_dtype
+    if isinstance(value, (complex, np.complexfloating)):
+        raise NotImplementedError(_NO_COMPLEX)
     raise TypeError(f"unsupported number type {type(value).__name__}")
 
 

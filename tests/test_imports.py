@@ -79,7 +79,17 @@ def test_the_import_works(form):
 LEFT_OUT = [
     *("nn.LSTM", "nn.Transformer", "nn.MultiheadAttention", "nn.modules.GRU", "nn.functional.interpolate"),
     *("nn.functional.scaled_dot_product_attention", "nn.utils.weight_norm", "nn.utils.parametrize", "nn.utils.rnn"),
-    *("optim.LBFGS", "utils.model_zoo", "utils.data.DistributedSampler", "sparse", "fft", "jit", "distributions"),
+    *(
+        "optim.LBFGS",
+        "utils.model_zoo",
+        "cuda.amp",
+        "autograd.forward_ad",
+        "utils.data.DistributedSampler",
+        "sparse",
+        "fft",
+        "jit",
+        "distributions",
+    ),
 ]
 
 
@@ -93,6 +103,28 @@ def test_what_is_left_out_says_so(name):
         parent = getattr(parent, part)
     with pytest.raises(AttributeError, match=f"module '{path}' has no attribute '{last}': it is out of scope here"):
         getattr(parent, last)
+
+
+@pytest.mark.parametrize("name", ["to_sparse", "imag", "dequantize", "stft"])
+def test_methods_that_are_left_out_say_so(name):
+    import minitorch_bn
+
+    for tensor in (minitorch_bn.ones(1), minitorch_bn.nn.Parameter(minitorch_bn.ones(1))):
+        kind = type(tensor).__name__
+        with pytest.raises(AttributeError, match=f"'{kind}' object has no attribute '{name}': it is out of scope here"):
+            getattr(tensor, name)
+        with pytest.raises(AttributeError, match=f"^'{kind}' object has no attribute 'fooo'$"):
+            tensor.fooo
+
+
+@pytest.mark.parametrize(
+    "made", ["tensor([1j])", "full((2,), 1j)", "ones(2) * 1j", "1j - ones(2)", "zeros(2, dtype=complex)"]
+)
+def test_complex_numbers_say_so(made):
+    import minitorch_bn
+
+    with pytest.raises(NotImplementedError, match="complex numbers are out of scope here"):
+        eval(made, {name: getattr(minitorch_bn, name) for name in ("tensor", "full", "ones", "zeros")})
 
 
 @pytest.mark.parametrize("place", ["nn", "nn.functional", "nn.utils", "optim", "utils", "utils.data"])

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from minitorch_bn._scope import absent
 from minitorch_bn.autograd import graph
 from minitorch_bn.autograd import inplace as _inplace  # noqa: F401 - completes the in-place machinery
 from minitorch_bn.autograd.anomaly_mode import detect_anomaly, set_detect_anomaly
@@ -43,4 +44,4 @@ def __getattr__(name: str) -> Any:
         import importlib
 
         return importlib.import_module(f"{__name__}.functional")
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    raise absent(__name__, name)

@@ -42,6 +42,8 @@ def operands(a: Any, b: Any, function: str = "operator") -> tuple:
         return a, b
     for position, (argument, value) in enumerate((("input", a), ("other", b)), 1):
         if not isinstance(value, Variable) and not is_number(value):
+            if isinstance(value, complex):
+                dtypes.number_dtype(value)  # says that they are out of scope
             require_tensor(function, value, argument, position)
     return promoted(a, b)
 
