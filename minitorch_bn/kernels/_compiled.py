@@ -8,6 +8,7 @@ threads call in (workqueue) or do not survive a fork (OpenMP).
 from __future__ import annotations
 
 from itertools import pairwise
+from types import FunctionType
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -63,8 +64,18 @@ class Loops:
     def _compile(self, cache: bool) -> Callable[..., None]:
         import numba
 
+        names = self.function.__globals__
+        for name, value in list(names.items()):
+            if isinstance(value, FunctionType) and hasattr(value, "is_inner"):
+                names[name] = numba.njit(error_model="numpy")(value)
         self.compiled = numba.njit(nogil=True, error_model="numpy", fastmath=self.allowed, cache=cache)(self.function)
         return self.compiled
+
+
+def inner(function: Callable) -> Callable:
+    """A function that the loops of its module call: compiled together with the first of them."""
+    function.is_inner = True  # type: ignore[attr-defined]
+    return function
 
 
 def ordered(function: Callable[..., None]) -> Loops:

@@ -15,7 +15,7 @@ from math import prod
 import numpy as np
 
 from minitorch_bn.kernels import conv_numpy as reference
-from minitorch_bn.kernels._compiled import Loops
+from minitorch_bn.kernels._compiled import Loops, inner
 
 FILTERS = 4  # so many at a time
 BLOCKS = 8  # of samples, each with sums of its own: the result does not depend on the number of threads
@@ -87,19 +87,37 @@ def _sides(padding: int | tuple[int, int]) -> tuple[int, int]:
 # windows' elements in that column begin, has the width of the output, and zeros where the padding is.
 
 
+@inner
+def _lay_out(x, columns, top, left, rows, step, planes):
+    """(C, H, W) -> (C, 3, rows * columns)"""
+    channels, height, width = x.shape
+    first, last = max(0, -top), min(height, rows - top)
+    for c in range(channels):
+        for column in range(3):
+            plane, offset = planes[c, column], column * step - left
+            begin, end = max(0, -offset), max(0, min(columns, width - offset))
+            if columns == width and first == 0:
+                # Rows follow each other as they do in x: a single run, but for what it carries from row to row.
+                flat, start = x[c].reshape(height * width), top * columns
+                for j in range(begin, last * width - max(0, offset)):
+                    plane[start + j] = flat[j + offset]
+                for i in range(top, last + top):
+                    plane[i * columns : i * columns + begin] = 0
+                    plane[i * columns + end : (i + 1) * columns] = 0
+            else:
+                for i in range(first, last):
+                    row, start = x[c, i], (i + top) * columns
+                    for j in range(begin, end):
+                        plane[start + j] = row[j + offset]
+
+
 @Loops
 def _convolve(x, w, bias, rows, columns, top, left, step_h, step_w, y, start, stop):
-    (channels, height, width), filters, run = x.shape[1:], y.shape[1], rows * columns
+    channels, filters, run = x.shape[1], y.shape[1], rows * columns
     planes = np.zeros((channels, 3, (rows + 2 * step_h) * columns), x.dtype)
     spare = np.empty((FILTERS, run), x.dtype)
     for n in range(start, stop):
-        for c in range(channels):
-            for column in range(3):
-                plane, offset = planes[c, column], column * step_w - left
-                for i in range(max(0, -top), min(height, rows + 2 * step_h - top)):
-                    row, at = x[n, c, i], (i + top) * columns
-                    for j in range(max(0, -offset), min(columns, width - offset)):
-                        plane[at + j] = row[j + offset]
+        _lay_out(x[n], columns, top, left, rows + 2 * step_h, step_w, planes)
         for o in range(0, filters, FILTERS):
             y0 = y[n, o]
             y1 = y[n, o + 1] if o + 1 < filters else spare[1]
@@ -130,18 +148,12 @@ def _convolve(x, w, bias, rows, columns, top, left, step_h, step_w, y, start, st
 
 @Loops
 def _correlate(g, x, rows, columns, top, left, step_h, step_w, sums, start, stop):
-    (samples, channels, height, width), filters, run = x.shape, g.shape[1], rows * columns
+    samples, channels, filters, run = len(x), x.shape[1], g.shape[1], rows * columns
     planes = np.zeros((channels, 3, (rows + 2 * step_h) * columns), x.dtype)
     zero = x.dtype.type(0)
     for block in range(start, stop):
         for n in range(samples * block // len(sums), samples * (block + 1) // len(sums)):
-            for c in range(channels):
-                for column in range(3):
-                    plane, offset = planes[c, column], column * step_w - left
-                    for i in range(max(0, -top), min(height, rows + 2 * step_h - top)):
-                        row, at = x[n, c, i], (i + top) * columns
-                        for j in range(max(0, -offset), min(columns, width - offset)):
-                            plane[at + j] = row[j + offset]
+            _lay_out(x[n], columns, top, left, rows + 2 * step_h, step_w, planes)
             for o in range(0, filters, 2):
                 g0, g1 = g[n, o], g[n, min(o + 1, filters - 1)]
                 for c in range(channels):
