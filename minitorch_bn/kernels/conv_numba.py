@@ -18,6 +18,7 @@ from minitorch_bn.kernels import conv_numpy as reference
 from minitorch_bn.kernels._compiled import Loops, inner
 
 FILTERS = 4  # so many at a time
+VECTOR = 16  # elements that the processor handles at once: runs are a multiple of it, what is too much is thrown away
 BLOCKS = 8  # of samples, each with sums of its own: the result does not depend on the number of threads
 PRODUCTS = 12  # take as long as one element takes other loops
 
@@ -89,7 +90,7 @@ def _sides(padding: int | tuple[int, int]) -> tuple[int, int]:
 
 @inner
 def _lay_out(x, columns, top, left, rows, step, planes):
-    """(C, H, W) -> (C, 3, rows * columns)"""
+    """(C, H, W) -> (C, 3, rows * columns or more)"""
     channels, height, width = x.shape
     first, last = max(0, -top), min(height, rows - top)
     for c in range(channels):
@@ -102,8 +103,10 @@ def _lay_out(x, columns, top, left, rows, step, planes):
                 for j in range(begin, last * width - max(0, offset)):
                     plane[start + j] = flat[j + offset]
                 for i in range(top, last + top):
-                    plane[i * columns : i * columns + begin] = 0
-                    plane[i * columns + end : (i + 1) * columns] = 0
+                    for j in range(begin):
+                        plane[i * columns + j] = 0
+                    for j in range(end, columns):
+                        plane[i * columns + j] = 0
             else:
                 for i in range(first, last):
                     row, start = x[c, i], (i + top) * columns
@@ -113,16 +116,18 @@ def _lay_out(x, columns, top, left, rows, step, planes):
 
 @Loops
 def _convolve(x, w, bias, rows, columns, top, left, step_h, step_w, y, start, stop):
-    channels, filters, run = x.shape[1], y.shape[1], rows * columns
-    planes = np.zeros((channels, 3, (rows + 2 * step_h) * columns), x.dtype)
-    spare = np.empty((FILTERS, run), x.dtype)
+    channels, filters, size = x.shape[1], y.shape[1], rows * columns
+    run = (size + VECTOR - 1) // VECTOR * VECTOR
+    planes = np.zeros((channels, 3, 2 * step_h * columns + run), x.dtype)
+    wide = np.empty((FILTERS, run), x.dtype)
     for n in range(start, stop):
         _lay_out(x[n], columns, top, left, rows + 2 * step_h, step_w, planes)
         for o in range(0, filters, FILTERS):
-            y0 = y[n, o]
-            y1 = y[n, o + 1] if o + 1 < filters else spare[1]
-            y2 = y[n, o + 2] if o + 2 < filters else spare[2]
-            y3 = y[n, o + 3] if o + 3 < filters else spare[3]
+            here = filters - o if run == size else 0  # so many may be written to y itself
+            y0 = y[n, o] if here > 0 else wide[0]
+            y1 = y[n, o + 1] if here > 1 else wide[1]
+            y2 = y[n, o + 2] if here > 2 else wide[2]
+            y3 = y[n, o + 3] if here > 3 else wide[3]
             y0[:], y1[:], y2[:], y3[:] = bias[o], bias[o + 1], bias[o + 2], bias[o + 3]
             for c in range(channels):
                 left_, middle, right = planes[c, 0], planes[c, 1], planes[c, 2]
@@ -144,18 +149,26 @@ def _convolve(x, w, bias, rows, columns, top, left, step_h, step_w, y, start, st
                     y1[j] += b0 * v0 + b1 * v1 + b2 * v2 + b3 * v3 + b4 * v4 + b5 * v5 + b6 * v6 + b7 * v7 + b8 * v8
                     y2[j] += c0 * v0 + c1 * v1 + c2 * v2 + c3 * v3 + c4 * v4 + c5 * v5 + c6 * v6 + c7 * v7 + c8 * v8
                     y3[j] += d0 * v0 + d1 * v1 + d2 * v2 + d3 * v3 + d4 * v4 + d5 * v5 + d6 * v6 + d7 * v7 + d8 * v8
+            if run > size:
+                for k in range(min(FILTERS, filters - o)):
+                    y[n, o + k] = wide[k, :size]
 
 
 @Loops
 def _correlate(g, x, rows, columns, top, left, step_h, step_w, sums, start, stop):
-    samples, channels, filters, run = len(x), x.shape[1], g.shape[1], rows * columns
-    planes = np.zeros((channels, 3, (rows + 2 * step_h) * columns), x.dtype)
+    samples, channels, filters, size = len(x), x.shape[1], g.shape[1], rows * columns
+    run = (size + VECTOR - 1) // VECTOR * VECTOR
+    planes = np.zeros((channels, 3, 2 * step_h * columns + run), x.dtype)
+    wide = np.zeros((2, run), x.dtype)
     zero = x.dtype.type(0)
     for block in range(start, stop):
         for n in range(samples * block // len(sums), samples * (block + 1) // len(sums)):
             _lay_out(x[n], columns, top, left, rows + 2 * step_h, step_w, planes)
             for o in range(0, filters, 2):
                 g0, g1 = g[n, o], g[n, min(o + 1, filters - 1)]
+                if run > size:
+                    wide[0, :size], wide[1, :size] = g0, g1
+                    g0, g1 = wide[0], wide[1]
                 for c in range(channels):
                     left_, middle, right = planes[c, 0], planes[c, 1], planes[c, 2]
                     low, high = step_h * columns, 2 * step_h * columns
