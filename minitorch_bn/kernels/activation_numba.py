@@ -32,15 +32,15 @@ def _is_plain(a: np.ndarray) -> bool:
 
 @Loops
 def _relu(a, y, start, stop):
-    zero = a.dtype.type(0)
-    for i in range(start, stop):
+    zero, a, y = a.dtype.type(0), a[start:stop], y[start:stop]
+    for i in range(len(a)):  # an index into slices is known not to be negative, and the loop is vectorised
         v = a[i]
         y[i] = zero if v <= zero else v
 
 
 @Loops
 def _relu_backward(g, y, gx, start, stop):
-    zero = g.dtype.type(0)
-    for i in range(start, stop):
+    zero, g, y, gx = g.dtype.type(0), g[start:stop], y[start:stop], gx[start:stop]
+    for i in range(len(g)):
         u, v = g[i], y[i]
         gx[i] = zero if v <= zero else u
