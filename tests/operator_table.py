@@ -476,6 +476,9 @@ row(elementwise.ToCopy, lambda a: a.to(torch.float32), lambda a: a.astype(np.flo
     result=always("float32"), orders=0)
 row(elementwise.ToCopy, lambda a: a.to(torch.int16), lambda a: a.astype(np.int16), between_integers,
     result=always("int16"), orders=0)
+row(shape.CloneInOrder, lambda a: a.clone(memory_format=torch.channels_last), np.copy, real(2, 3, 2, 2), result=same)
+row(shape.ToCopyInOrder, lambda a: a.to(torch.float32, memory_format=torch.channels_last),
+    lambda a: a.astype(np.float32), real(2, 3, 2, 2), result=always("float32"), orders=0)
 row(elementwise.Copy, written(lambda a, b: a.copy_(b)), lambda a, b: np.broadcast_to(b, a.shape), real(2, 3), real(3),
     result=same)
 row(elementwise.Fill, written(lambda a: a.fill_(2)), lambda a: np.full(a.shape, 2.0), real, result=same)

@@ -224,6 +224,7 @@ def test_inputs_of_all_kinds(rng):
 
 
 def test_nothing_is_tested_by_the_sum_of_a_batch_norm():
+    torch.manual_seed(0)  # for some seeds every rounding error happens to be 0
     bn, x = torch.nn.BatchNorm1d(2).double(), torch.randn(5, 2)
     with pytest.warns(UserWarning, match=r"all gradients are rounding errors[\s\S]*a Batch Normalization"):
         assert_gradients(lambda x: bn(x).sum(), x, order=1)
@@ -280,7 +281,8 @@ def test_special_values_layouts_and_gradients_occur():
 @given(strategies.layers())
 def test_drawn_layers_take_their_inputs(case):
     y = case.layer(case.input)
-    assert y.shape[0] == case.input.shape[0]
+    batch = case.input.shape[:1] if case.input.dim() > 1 else ()  # a single sample has none
+    assert y.shape[: len(batch)] == batch
     assert torch.isfinite(y).all()
 
 

@@ -10,7 +10,7 @@ from minitorch_bn.nn import utils
 
 
 def with_gradients(rng, *shapes, dtype=torch.float64):
-    params = [torch.zeros(*shape, dtype=dtype, requires_grad=True) for shape in shapes]
+    params = [torch.zeros(shape, dtype=dtype, requires_grad=True) for shape in shapes]
     for p in params:
         p.grad = torch.tensor(rng.normal(size=p.shape), dtype=dtype)
     return params
