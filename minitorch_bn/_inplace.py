@@ -476,11 +476,6 @@ rad2deg_ = _unary(special.Rad2Deg)
 sgn_ = _unary(special.Sgn, floating=False)
 
 
-def conj_physical_(self: Any) -> Any:
-    """The tensor itself: numbers are real here."""
-    return self
-
-
 def ldexp_(self: Any, other: Any) -> Any:
     """self * 2**other, in place."""
     if self.dtype.category < 2:

@@ -794,7 +794,6 @@ class Tensor(Variable):
     scatter_reduce_, fill_diagonal_, apply_ = _inplace.scatter_reduce_, _inplace.fill_diagonal_, _inplace.apply_
     squeeze_, unsqueeze_, transpose_, t_ = _inplace.squeeze_, _inplace.unsqueeze_, _inplace.transpose_, _inplace.t_
     polygamma_, hardshrink, prelu = _inplace.polygamma_, activation.hardshrink, activation.prelu
-    conj_physical_ = _inplace.conj_physical_
     negative_, absolute_, fix_, subtract_, multiply_, divide_ = neg_, abs_, trunc_, sub_, mul_, div_
     true_divide_, arctan2_, swapaxes_, swapdims_ = div_, atan2_, transpose_, transpose_
     arcsin_, arccos_, arctan_, arcsinh_, arccosh_, arctanh_ = asin_, acos_, atan_, asinh_, acosh_, atanh_

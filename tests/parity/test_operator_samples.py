@@ -49,6 +49,7 @@ OTHER_NODES = {
 # In place, PyTorch gives these a node of their own, without a derivative or with the same.
 OTHER_NODES_IN_PLACE = {"acosh", "asinh", "atanh", "polygamma", "squeeze", "t", "transpose", "unsqueeze"}
 OUT_OF_SCOPE = {
+    "conj_physical",
     "H", "mH", "chalf", "to_sparse", "resize_", "resize_as_", "empty_strided", "new_empty_strided", "cauchy",
     "geometric", "log_normal", "svd", "linalg.svd", "svd_lowrank", "pca_lowrank", "linalg.lstsq", "linalg.pinv",
     "max_pool2d_with_indices_backward", "nn.functional.alpha_dropout", "nn.functional.feature_alpha_dropout",
@@ -56,12 +57,13 @@ OUT_OF_SCOPE = {
     "nn.functional.embedding_bag", "nn.functional.multi_head_attention_forward",
     "nn.functional.scaled_dot_product_attention", "special.polygamma",
 }  # fmt: skip
+NOT_IN_PLACE = {"as_strided"}  # strides are not changed in place
 UNSET = {"empty", "empty_like", "new_empty"}
 # What fails otherwise: (operator, form) -> (part of the failure, why)
 DEVIATIONS = {
     ("nn.functional.batch_norm", "function"): ("IndexError", "PyTorch takes an empty vector for a batch"),
     ("cdist", "function"): ("missing gradient", "the number of different entries has a gradient in PyTorch: zeros"),
-    ("__rsub__", "bad"): ("NotImplementedType", "Python's own protocol decides here"),
+    ("__rsub__", "bad"): ("", "Python's own protocol decides here"),
     ("__rmod__", "bad"): ("invalid combination", "Python's own protocol decides here"),
     ("__rpow__", "bad"): ("invalid combination", "Python's own protocol decides here"),
     **{
@@ -104,9 +106,12 @@ def fresh(value):
 def own(value):
     """PyTorch's value as ours: tensors with the same strides, everything else by its name."""
     if isinstance(value, torch.Tensor):
-        bits = fresh(value.detach())
-        half = value.dtype is torch.bfloat16
-        array = bits.view(torch.int16).numpy().view(ml_dtypes.bfloat16) if half else bits.numpy()
+        bits = torch.int16 if value.dtype is torch.bfloat16 else value.dtype
+        memory = torch.empty(0, dtype=bits).set_(value.detach().untyped_storage().clone()).numpy()
+        memory = memory.view(ml_dtypes.bfloat16) if value.dtype is torch.bfloat16 else memory
+        size, start = memory.itemsize, value.storage_offset() if value.numel() else 0
+        strides = [stride * size for stride in value.stride()]
+        array = np.ndarray(tuple(value.shape), memory.dtype, memory, start * size, strides)
         return mini.from_numpy(array).requires_grad_(value.requires_grad)
     if isinstance(value, (torch.dtype, torch.memory_format, torch.layout)):
         return getattr(mini, str(value).removeprefix("torch."))
@@ -175,7 +180,7 @@ def forms_of(info):
     if info.operator_variant is not None:
         yield "operator", info.operator_variant, info.operator_variant
     for variant in (info.inplace_variant, info.inplace_operator_variant):
-        if variant is not None and not is_helper(variant):
+        if variant is not None and not is_helper(variant) and info.name not in NOT_IN_PLACE:
             name = getattr(variant, "__name__", None)
             if name is None:  # F.f with inplace=True
                 ours = functools.partial(our_function(info), **variant.keywords)
