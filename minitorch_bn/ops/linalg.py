@@ -47,6 +47,15 @@ class Mv(Operator):
         return g.outer(b) if need_a else None, a.t().mv(g) if need_b else None
 
 
+class Vm(Mv, name="SqueezeBackward4"):
+    """a B for a vector a;  da = B g,  dB = a g^T"""
+
+    def backward(ctx, g):
+        a, b = ctx.saved_tensors
+        need_a, need_b = ctx.needs_input_grad
+        return b.mv(g) if need_a else None, a.outer(g) if need_b else None
+
+
 class Mm(Operator):
     """A B, for matrices or batches of them;  dA = g B^T,  dB = A^T g"""
 
@@ -71,20 +80,6 @@ class BatchedMatmul(Bmm, name="UnsafeViewBackward0"):
     """A B as ``matmul`` names it"""
 
     __slots__ = ()
-
-
-class Vm(Operator, name="SqueezeBackward4"):
-    """a B for a vector a;  da = B g,  dB = a g^T"""
-
-    def forward(ctx, a, b):
-        need_a, need_b = ctx.needs_input_grad
-        ctx.save_for_backward(a if need_b else None, b if need_a else None)
-        return _product(a, b)
-
-    def backward(ctx, g):
-        a, b = ctx.saved_tensors
-        need_a, need_b = ctx.needs_input_grad
-        return b.mv(g) if need_a else None, a.outer(g) if need_b else None
 
 
 class Addmm(Operator):
