@@ -12,7 +12,18 @@ from minitorch_bn.autograd.grad_mode import no_grad
 from minitorch_bn.autograd.node import Operator
 from minitorch_bn.autograd.variable import Variable
 from minitorch_bn.autograd.variable import wrap as _wrap
-from minitorch_bn.ops import arithmetic, elementwise, indexing, linalg, matrix, reduction, scattering, shape, special
+from minitorch_bn.ops import (
+    arithmetic,
+    elementwise,
+    indexing,
+    linalg,
+    matrix,
+    reduction,
+    scattering,
+    shape,
+    special,
+    strides,
+)
 from minitorch_bn.ops._common import (
     c_name,
     constant,
@@ -736,3 +747,4 @@ swapaxes_ = swapdims_ = transpose_ = _rearranged(shape.transpose)
 squeeze_ = _rearranged(shape.squeeze)
 unsqueeze_ = _rearranged(shape.unsqueeze)
 t_ = _rearranged(shape.t)
+as_strided_ = _rearranged(strides.as_strided)

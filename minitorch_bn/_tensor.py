@@ -729,7 +729,7 @@ class Tensor(Variable):
     expand, expand_as, broadcast_to = shapes.expand, shapes.expand_as, shapes.broadcast_to
     sum_to_size, squeeze, unsqueeze = shapes.sum_to_size, shapes.squeeze, shapes.unsqueeze
     diagonal, tril, triu = shapes.diagonal, shapes.tril, shapes.triu
-    as_strided = strides.as_strided
+    as_strided, as_strided_ = strides.as_strided, _inplace.as_strided_
     split, chunk, unbind = shapes.split, shapes.chunk, shapes.unbind
     flip, roll, repeat, tile = shapes.flip, shapes.roll, shapes.repeat, shapes.tile
     contiguous, numel, nelement = shapes.contiguous, shapes.numel, shapes.numel

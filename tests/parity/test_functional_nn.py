@@ -138,6 +138,9 @@ SPECIAL = "t([-inf, -4, -3, -1, -0.5, -0.0, 0, 0.5, 1, 3, 6, 7, inf, nan], dtype
 def test_activation_at_kinks_and_infinities(name):
     # gelu and mish multiply an infinity by a zero, and which of both comes first is the kernel's affair
     special = SPECIAL.replace("-inf, ", "").replace("inf, nan", "nan") if "lu(" in name or "mish" in name else SPECIAL
+    if any(kind in name for kind in ("hardtanh", "hardshrink", "softshrink", "relu6")):
+        # At NaN the last elements, which fill no vector of the processor, have another gradient in PyTorch.
+        special += ".repeat(16)"
     for result in (
         f"[{name} + 0.0 for x in [{special}]][0]",  # of which sign a zero is differs between PyTorch's own kernels
         f"[torch.autograd.grad({name}.sum(), x)[0] for x in [{special}.requires_grad_()]][0]",

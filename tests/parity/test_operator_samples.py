@@ -47,7 +47,7 @@ OTHER_NODES = {
     "vdot",
 }  # fmt: skip
 # In place, PyTorch gives these a node of their own, without a derivative or with the same.
-OTHER_NODES_IN_PLACE = {"acosh", "asinh", "atanh", "polygamma", "squeeze", "t", "transpose", "unsqueeze"}
+OTHER_NODES_IN_PLACE = {"acosh", "as_strided", "asinh", "atanh", "polygamma", "squeeze", "t", "transpose", "unsqueeze"}
 OUT_OF_SCOPE = {
     "conj_physical",
     "H", "mH", "chalf", "to_sparse", "resize_", "resize_as_", "empty_strided", "new_empty_strided", "cauchy",
