@@ -12,7 +12,7 @@ import numpy as np
 from minitorch_bn import _dlpack, _inplace, _legacy, creation, dtypes, functional, random
 from minitorch_bn._device import CPU, check_device, device
 from minitorch_bn._layout import contiguous_format, layout, strided
-from minitorch_bn._scope import absent_attribute
+from minitorch_bn._scope import METHODS, AbsentMethod
 from minitorch_bn._tensor_str import tensor_str
 from minitorch_bn.autograd import engine, hooks, inference, views
 from minitorch_bn.autograd.grad_mode import mode
@@ -116,9 +116,6 @@ class Tensor(Variable):
 
     def __new__(cls, *args: Any, **named: Any) -> Any:
         return _legacy.new(dtypes.get_default_dtype(), args, named, any_dtype=True)
-
-    def __getattr__(self, name: str) -> Any:
-        raise absent_attribute(self, name)
 
     # -- what it is --------------------------------------------------------------------------------------------------
 
@@ -846,6 +843,9 @@ def scalar_tensor(s: Any, *, dtype: Any = None, device: Any = None, requires_gra
     """
     return creation.full((), s, dtype=dtype or dtypes.get_default_dtype(), device=device, requires_grad=requires_grad)
 
+
+for _name in METHODS.split():
+    setattr(Tensor, _name, AbsentMethod(_name))
 
 set_tensor_class(Tensor)
 random.Generator.device = CPU
