@@ -65,7 +65,7 @@ ARGUMENTS = {
     "add": (2.0,), "sub": (2.0,), "mul": (2.0,), "div": (2.0,), "pow": (2,), "remainder": (2.0,), "fmod": (2.0,),
     "floor_divide": (2.0,), "clamp": (0.2, 0.6), "clamp_min": (0.3,), "clamp_max": (0.6,), "copysign": (-1,),
     "xlogy": (2,), "cumsum": (0,), "cumprod": (1,), "float_power": (2,), "squeeze": (0,), "unsqueeze": (1,),
-    "transpose": (0, 1), "swapaxes": (0, 1), "swapdims": (0, 1), "polygamma": (1,),
+    "as_strided": ((2, 3), (1, 4)), "transpose": (0, 1), "swapaxes": (0, 1), "swapdims": (0, 1), "polygamma": (1,),
     **dict.fromkeys(("eq", "ne", "lt", "le", "gt", "ge"), (0.5,)),
 }  # fmt: skip
 WITH_ANOTHER = "atan2 hypot heaviside ldexp nextafter logical_and logical_or logical_xor".split()  # noqa: SIM905
