@@ -502,3 +502,8 @@ def test_pickle_keeps_requires_grad_but_no_history():
 def test_pickled_view_takes_only_its_own_elements():
     x = torch.zeros(100_000)
     assert len(pickle.dumps(x[:2])) < 1_000
+
+
+def test_attributes_are_read_the_fast_way():
+    """A ``__getattr__`` would make Python look every attribute of every tensor up anew, dozens in each operation."""
+    assert not hasattr(torch.Tensor, "__getattr__")
