@@ -193,21 +193,11 @@ class Tensor(Variable):
         return memory_of(self._data)[1]
 
     def untyped_storage(self) -> UntypedStorage:
-        """The bytes of the memory that this tensor is a view of.
-
-        >>> import minitorch_bn as torch
-        >>> x = torch.arange(4); x[2:].untyped_storage().nbytes(), x[2:].untyped_storage().data_ptr() == x.data_ptr()
-        (32, True)
-        """
+        """The bytes of the memory that this tensor is a view of."""
         return UntypedStorage(memory_of(self._data)[0])
 
     def storage(self) -> TypedStorage:
-        """The numbers in the memory that this tensor is a view of.
-
-        >>> import minitorch_bn as torch
-        >>> torch.tensor([[1, 2], [3, 4]]).t().storage().tolist()
-        [1, 2, 3, 4]
-        """
+        """The numbers in the memory that this tensor is a view of."""
         return TypedStorage(memory_of(self._data)[0])
 
     def get_device(self) -> int:
@@ -321,22 +311,11 @@ class Tensor(Variable):
     is_inference = inference.is_inference
 
     def share_memory_(self) -> Tensor:
-        """The tensor itself, for programs that share it with worker processes; there are none here.
-
-        >>> import minitorch_bn as torch
-        >>> x = torch.ones(1)
-        >>> x.share_memory_() is x
-        True
-        """
+        """The tensor itself, for programs that share it with worker processes; there are none here."""
         return self
 
     def is_shared(self) -> builtin_bool:
-        """Whether worker processes see the same memory: never.
-
-        >>> import minitorch_bn as torch
-        >>> torch.ones(1).is_shared()
-        False
-        """
+        """Whether worker processes see the same memory: never."""
         return False
 
     @property

@@ -193,6 +193,23 @@ tensor([ 1, -2])
 >>> torch.tensor([1.0]).polygamma(1)
 tensor([1.6449])
 """,
+    "untyped_storage": """
+>>> x = torch.arange(4); x[2:].untyped_storage().nbytes(), x[2:].untyped_storage().data_ptr() == x.data_ptr()
+(32, True)
+""",
+    "storage": """
+>>> torch.tensor([[1, 2], [3, 4]]).t().storage().tolist()
+[1, 2, 3, 4]
+""",
+    "share_memory_": """
+>>> x = torch.ones(1)
+>>> x.share_memory_() is x
+True
+""",
+    "is_shared": """
+>>> torch.ones(1).is_shared()
+False
+""",
 }
 
 
