@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from queue import SimpleQueue
     from typing import Any
 
-ALONE = 1 << 19  # elements that one thread is done with before another, woken on a busy machine, has taken its part
+ALONE = 1 << 18  # elements that one thread is done with before waking another has paid
 PATIENCE = 2000  # looks at a number, about 100 microseconds, before a thread goes to sleep
 
 # To put a thread to sleep and wake it takes longer than many a piece of work. Where there are compiled loops, a thread
