@@ -9,7 +9,8 @@
 
 Each library computes a row in a process of its own, on its default settings. First the numbers of all are compared: who
 computes something else is named and not timed. Then the processes take turns, A B A B; a turn's figure is the median
-over its steps, a ratio is the median over turns of our time over theirs, and in brackets are its quartiles.
+over its steps, a ratio is the median over turns of our time over theirs, and in brackets are its quartiles. On a
+machine that is never free ``--take minimum`` compares the best steps instead.
 """
 
 from __future__ import annotations
