@@ -25,6 +25,19 @@ DIFFERENT = {
 }
 
 
+@pytest.fixture(autouse=True)
+def restored():
+    """Examples of settings change those of the whole process: a default device even reroutes every function."""
+    dtype, threads = torch.get_default_dtype(), torch.get_num_threads()
+    yield
+    torch.set_default_device(None)
+    torch.set_default_dtype(dtype)
+    torch.set_num_threads(threads)
+    torch.set_printoptions(profile="default")
+    torch.use_deterministic_algorithms(False)
+    torch.set_float32_matmul_precision("highest")
+
+
 def as_pytorch(doc: str, name: str) -> str:
     """What goes wrong when PyTorch runs the examples of a docstring."""
     with warnings.catch_warnings():
