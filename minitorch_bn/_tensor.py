@@ -11,12 +11,12 @@ import numpy as np
 
 from minitorch_bn import _dlpack, _inplace, _legacy, creation, dtypes, functional, random
 from minitorch_bn._device import CPU, check_device, device
+from minitorch_bn._dunder import OPERANDS, cast, dunder, short_dunder
 from minitorch_bn._layout import contiguous_format, layout, strided
 from minitorch_bn._scope import METHODS, AbsentMethod
 from minitorch_bn._tensor_str import tensor_str
 from minitorch_bn.autograd import engine, hooks, inference, views
 from minitorch_bn.autograd.grad_mode import mode
-from minitorch_bn.autograd.node import Operator
 from minitorch_bn.autograd.variable import Variable, set_tensor_class, wrap
 from minitorch_bn.ops import (
     activation,
@@ -39,61 +39,6 @@ from minitorch_bn.ops import shape as shapes
 from minitorch_bn.ops._common import canonical_dim
 from minitorch_bn.size import Size
 from minitorch_bn.storage import TypedStorage, UntypedStorage, memory_of
-
-_OPERANDS = (Variable, bool, int, float, complex, np.number, np.ndarray, np.bool_)
-
-
-def _operator(function: Any, reflected: bool = False, operands: tuple = _OPERANDS) -> Any:
-    """A Python operator: NotImplemented for operands that are no numbers, so that Python asks the other side."""
-
-    def method(self: Any, other: Any) -> Any:
-        if not isinstance(other, operands):
-            return NotImplemented
-        if isinstance(other, np.ndarray):
-            other = creation.from_numpy(other)
-        return function(other, self) if reflected else function(self, other)
-
-    return method
-
-
-def _arithmetic(function: Any, operator: type[Operator], ufunc: np.ufunc, reflected: bool = False) -> Any:
-    """The same with a short way for operands that need no further look: of one floating dtype, or one and a number.
-
-    Where nothing is recorded, as in a backward pass, the ``ufunc`` is all that is left of the ``operator``.
-    """
-    apply, any_operands = operator.apply, _operator(function)
-
-    def method(self: Any, other: Any) -> Any:
-        a = self._data
-        if isinstance(other, Variable):
-            b: Any = other._data
-            simple = b.dtype is a.dtype
-        else:
-            b = other
-            simple = type(b) is float or type(b) is int
-        if not simple or a.dtype.kind != "f":
-            return any_operands(self, other)
-        if reflected:
-            self, other, a, b = other, self, b, a
-        if mode.grad or mode.inference:
-            return apply(self, other)
-        try:
-            return wrap(mode.quietly(ufunc, a, b))
-        except ValueError:
-            return apply(self, other)  # says in PyTorch's words that the shapes do not fit
-
-    return method
-
-
-def _cast(name: str, dtype: dtypes.dtype) -> Any:
-    def method(self: Any, memory_format: Any = None) -> Any:
-        return self.to(dtype, memory_format=memory_format)
-
-    case = f">>> import minitorch_bn as torch\n>>> torch.tensor([0, 1]).{name}().dtype\ntorch.{dtype.name}"
-    method.__doc__ = f"As {dtype.name}.\n\n{case}\n"
-    method.__name__ = name
-    method.__qualname__ = f"Tensor.{name}"
-    return method
 
 
 class Tensor(Variable):
@@ -458,16 +403,16 @@ class Tensor(Variable):
         """Refused with an AssertionError: there is no such device."""
         return self.to("cuda")
 
-    float = _cast("float", dtypes.float32)
-    double = _cast("double", dtypes.float64)
-    half = _cast("half", dtypes.float16)
-    bfloat16 = _cast("bfloat16", dtypes.bfloat16)
-    bool = _cast("bool", dtypes.bool)
-    byte = _cast("byte", dtypes.uint8)
-    int = _cast("int", dtypes.int32)
-    long = _cast("long", dtypes.int64)
-    short = _cast("short", dtypes.int16)
-    char = _cast("char", dtypes.int8)
+    float = cast("float", dtypes.float32)
+    double = cast("double", dtypes.float64)
+    half = cast("half", dtypes.float16)
+    bfloat16 = cast("bfloat16", dtypes.bfloat16)
+    bool = cast("bool", dtypes.bool)
+    byte = cast("byte", dtypes.uint8)
+    int = cast("int", dtypes.int32)
+    long = cast("long", dtypes.int64)
+    short = cast("short", dtypes.int16)
+    char = cast("char", dtypes.int8)
 
     def clone(self, *, memory_format: Any = None) -> Any:
         """A copy with memory of its own, on the tape."""
@@ -501,7 +446,7 @@ class Tensor(Variable):
         return iter(shapes.unbind(self, 0))
 
     def __contains__(self, element: Any) -> builtin_bool:
-        if isinstance(element, _OPERANDS):
+        if isinstance(element, OPERANDS):
             return builtin_bool((self == element)._data.any())
         raise RuntimeError(f"Tensor.__contains__ only supports Tensor or scalar, but you passed in a {type(element)}.")
 
@@ -549,20 +494,20 @@ class Tensor(Variable):
 
     # -- arithmetic --------------------------------------------------------------------------------------------------
 
-    __add__ = __radd__ = _arithmetic(arithmetic.add, arithmetic.Add, np.add)
-    __sub__ = _arithmetic(arithmetic.sub, arithmetic.Sub, np.subtract)
-    __rsub__ = _arithmetic(arithmetic.rsub, arithmetic.Rsub, np.subtract, reflected=True)
-    __mul__ = __rmul__ = _arithmetic(arithmetic.mul, arithmetic.Mul, np.multiply)
-    __truediv__ = _arithmetic(arithmetic.div, arithmetic.Div, np.true_divide)
-    __rtruediv__ = _operator(arithmetic.rdiv)
-    __floordiv__ = _operator(arithmetic.floor_divide)
-    __rfloordiv__ = _operator(arithmetic.floor_divide, reflected=True)
-    __mod__ = _operator(arithmetic.remainder)
-    __rmod__ = _operator(arithmetic.remainder, reflected=True)
-    __pow__ = _operator(arithmetic.pow)
-    __rpow__ = _operator(arithmetic.rpow)
-    __matmul__ = _operator(linalg.matmul, operands=(Variable, np.ndarray))
-    __rmatmul__ = _operator(linalg.matmul, reflected=True, operands=(Variable, np.ndarray))
+    __add__ = __radd__ = short_dunder(arithmetic.add, arithmetic.Add, np.add)
+    __sub__ = short_dunder(arithmetic.sub, arithmetic.Sub, np.subtract)
+    __rsub__ = short_dunder(arithmetic.rsub, arithmetic.Rsub, np.subtract, reflected=True)
+    __mul__ = __rmul__ = short_dunder(arithmetic.mul, arithmetic.Mul, np.multiply)
+    __truediv__ = short_dunder(arithmetic.div, arithmetic.Div, np.true_divide)
+    __rtruediv__ = dunder(arithmetic.rdiv)
+    __floordiv__ = dunder(arithmetic.floor_divide)
+    __rfloordiv__ = dunder(arithmetic.floor_divide, reflected=True)
+    __mod__ = dunder(arithmetic.remainder)
+    __rmod__ = dunder(arithmetic.remainder, reflected=True)
+    __pow__ = dunder(arithmetic.pow)
+    __rpow__ = dunder(arithmetic.rpow)
+    __matmul__ = dunder(linalg.matmul, operands=(Variable, np.ndarray))
+    __rmatmul__ = dunder(linalg.matmul, reflected=True, operands=(Variable, np.ndarray))
 
     def __neg__(self) -> Any:
         if mode.grad or mode.inference or self._data.dtype.kind != "f":
@@ -571,32 +516,32 @@ class Tensor(Variable):
 
     __pos__ = elementwise.positive
     __abs__ = elementwise.abs
-    __eq__ = _operator(elementwise.eq)
-    __ne__ = _operator(elementwise.ne)
-    __lt__ = _operator(elementwise.lt)
-    __le__ = _operator(elementwise.le)
-    __gt__ = _operator(elementwise.gt)
-    __ge__ = _operator(elementwise.ge)
-    __and__ = __rand__ = _operator(elementwise.bitwise_and)
-    __or__ = __ror__ = _operator(elementwise.bitwise_or)
-    __xor__ = __rxor__ = _operator(elementwise.bitwise_xor)
-    __lshift__ = _operator(special.bitwise_left_shift)
-    __rlshift__ = _operator(special.bitwise_left_shift, reflected=True)
-    __rshift__ = _operator(special.bitwise_right_shift)
-    __rrshift__ = _operator(special.bitwise_right_shift, reflected=True)
+    __eq__ = dunder(elementwise.eq)
+    __ne__ = dunder(elementwise.ne)
+    __lt__ = dunder(elementwise.lt)
+    __le__ = dunder(elementwise.le)
+    __gt__ = dunder(elementwise.gt)
+    __ge__ = dunder(elementwise.ge)
+    __and__ = __rand__ = dunder(elementwise.bitwise_and)
+    __or__ = __ror__ = dunder(elementwise.bitwise_or)
+    __xor__ = __rxor__ = dunder(elementwise.bitwise_xor)
+    __lshift__ = dunder(special.bitwise_left_shift)
+    __rlshift__ = dunder(special.bitwise_left_shift, reflected=True)
+    __rshift__ = dunder(special.bitwise_right_shift)
+    __rrshift__ = dunder(special.bitwise_right_shift, reflected=True)
     __invert__ = elementwise.invert
-    __iadd__ = _operator(_inplace.add_)
-    __isub__ = _operator(_inplace.sub_)
-    __imul__ = _operator(_inplace.mul_)
-    __itruediv__ = _operator(_inplace.div_)
-    __ifloordiv__ = _operator(_inplace.floor_divide_)
-    __imod__ = _operator(_inplace.remainder_)
-    __ipow__ = _operator(_inplace.pow_)
-    __iand__ = _operator(_inplace.bitwise_and_)
-    __ior__ = _operator(_inplace.bitwise_or_)
-    __ixor__ = _operator(_inplace.bitwise_xor_)
-    __ilshift__ = _operator(_inplace.bitwise_left_shift_)
-    __irshift__ = _operator(_inplace.bitwise_right_shift_)
+    __iadd__ = dunder(_inplace.add_)
+    __isub__ = dunder(_inplace.sub_)
+    __imul__ = dunder(_inplace.mul_)
+    __itruediv__ = dunder(_inplace.div_)
+    __ifloordiv__ = dunder(_inplace.floor_divide_)
+    __imod__ = dunder(_inplace.remainder_)
+    __ipow__ = dunder(_inplace.pow_)
+    __iand__ = dunder(_inplace.bitwise_and_)
+    __ior__ = dunder(_inplace.bitwise_or_)
+    __ixor__ = dunder(_inplace.bitwise_xor_)
+    __ilshift__ = dunder(_inplace.bitwise_left_shift_)
+    __irshift__ = dunder(_inplace.bitwise_right_shift_)
     __getitem__ = indexing.getitem
     __setitem__ = indexing.setitem
 

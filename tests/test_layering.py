@@ -35,6 +35,7 @@ FLOORS = {
     "ops": 2,
     # 3: Tensor, and the functions that make and combine Tensors
     "_tensor": 3,
+    "_dunder": 3,
     "_tensor_docs": 3,
     "creation": 3,
     "_inplace": 3,
