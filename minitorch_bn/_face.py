@@ -44,7 +44,7 @@ from minitorch_bn._settings import (
     set_num_threads,
     use_deterministic_algorithms,
 )
-from minitorch_bn._tensor import Tensor, is_tensor, scalar_tensor
+from minitorch_bn._tensor import Tensor
 from minitorch_bn._tensor_docs import add_examples
 from minitorch_bn._tensor_str import (
     set_printoptions,
@@ -74,6 +74,7 @@ from minitorch_bn.creation import (
     frombuffer,
     full,
     full_like,
+    is_tensor,
     linspace,
     logspace,
     multinomial,
@@ -87,6 +88,7 @@ from minitorch_bn.creation import (
     randn,
     randn_like,
     randperm,
+    scalar_tensor,
     tensor,
     tril_indices,
     triu_indices,

@@ -748,26 +748,6 @@ def _rebuild(cls: type, data: np.ndarray, requires_grad: bool, attributes: dict)
     return result
 
 
-def is_tensor(obj: Any, /) -> bool:
-    """Whether ``obj`` is a Tensor.
-
-    >>> import minitorch_bn as torch
-    >>> torch.is_tensor(torch.ones(1)), torch.is_tensor(1.0)
-    (True, False)
-    """
-    return isinstance(obj, Tensor)
-
-
-def scalar_tensor(s: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False, **others: Any) -> Any:
-    """A zero-dim tensor of the default dtype (or ``dtype``).
-
-    >>> import minitorch_bn as torch
-    >>> torch.scalar_tensor(3.5)
-    tensor(3.5000)
-    """
-    return creation.full((), s, dtype=dtype or dtypes.get_default_dtype(), device=device, requires_grad=requires_grad)
-
-
 for _name in METHODS.split():
     setattr(Tensor, _name, AbsentMethod(_name))
 

@@ -161,6 +161,16 @@ def _flatten(data: Any, shape: tuple[int, ...], depth: int, out: list) -> None:
         _flatten(item, shape, depth + 1, out)
 
 
+def is_tensor(obj: Any, /) -> bool:
+    """Whether ``obj`` is a Tensor.
+
+    >>> import minitorch_bn as torch
+    >>> torch.is_tensor(torch.ones(1)), torch.is_tensor(1.0)
+    (True, False)
+    """
+    return isinstance(obj, Variable)
+
+
 def from_numpy(ndarray: np.ndarray, /) -> Any:
     """A tensor that shares its memory with a numpy array.
 
@@ -358,6 +368,16 @@ def full(
     kind = dtypes.number_dtype(value) if dtype is None else dtypes.as_dtype(dtype)
     filler = checked_filler(value, kind)._data
     return _finish(np.full(_checked_size("full", (size,)), filler, kind.numpy), requires_grad, device)
+
+
+def scalar_tensor(s: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False, **others: Any) -> Any:
+    """A zero-dim tensor of the default dtype (or ``dtype``).
+
+    >>> import minitorch_bn as torch
+    >>> torch.scalar_tensor(3.5)
+    tensor(3.5000)
+    """
+    return full((), s, dtype=dtype or dtypes.get_default_dtype(), device=device, requires_grad=requires_grad)
 
 
 def arange(*bounds: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False, **named: Any) -> Any:
