@@ -9,6 +9,7 @@ import pytest
 from public_docstrings import DOCS, failures
 
 torch = pytest.importorskip("torch", reason="the parity suite compares with a real PyTorch: pip install torch==2.13.0")
+pytestmark = pytest.mark.usefixtures("settings_put_back")
 
 # What PyTorch has too and the README says is different here.
 DIFFERENT = {
@@ -23,19 +24,6 @@ DIFFERENT = {
     "optim.swa_utils.update_bn": "pooled over all samples",
     "utils.checkpoint.checkpoint": "does not count a batch twice",
 }
-
-
-@pytest.fixture(autouse=True)
-def restored():
-    """Examples of settings change those of the whole process: a default device even reroutes every function."""
-    dtype, threads = torch.get_default_dtype(), torch.get_num_threads()
-    yield
-    torch.set_default_device(None)
-    torch.set_default_dtype(dtype)
-    torch.set_num_threads(threads)
-    torch.set_printoptions(profile="default")
-    torch.use_deterministic_algorithms(False)
-    torch.set_float32_matmul_precision("highest")
 
 
 def as_pytorch(doc: str, name: str) -> str:

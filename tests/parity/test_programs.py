@@ -16,8 +16,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import minitorch_bn
-
 torch = pytest.importorskip("torch")
 
 PROGRAMS = sorted((Path(__file__).parent / "programs").glob("*.py"))
@@ -61,16 +59,11 @@ def close(ours: str, theirs: str) -> bool:
 
 
 @pytest.fixture(autouse=True)
-def as_at_the_start(tmp_path, monkeypatch):
+def as_at_the_start(tmp_path, monkeypatch, settings_put_back):
     monkeypatch.chdir(tmp_path)
     # PyTorch's test helpers, which other files here import, forbid to set these flags.
     flags = torch.backends.flags_frozen.__globals__
     monkeypatch.setitem(flags, "__allow_nonbracketed_mutation_flag", True)
-    yield
-    for library in (torch, minitorch_bn):
-        library.set_default_dtype(library.float32)
-        library.set_printoptions(profile="default")
-        library.use_deterministic_algorithms(False)
 
 
 @pytest.mark.parametrize("path", PROGRAMS, ids=lambda path: path.stem)
