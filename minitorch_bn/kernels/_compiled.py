@@ -94,10 +94,15 @@ def _run(compiled: Callable[..., None], steps: int, size: int, args: tuple) -> N
         compiled(*args, 0, steps)
     else:
         compiled(*args, 0, 0)  # if it cannot be compiled, that shows before any part has written anything
-        if team.watch is None:
-            team.watch = _compiled_watch()
+        watch_for_work()
         edges = [steps * i // parts for i in range(parts + 1)]
         team.share(compiled, [(*args, *edge) for edge in pairwise(edges)])
+
+
+def watch_for_work() -> None:
+    """Before work is shared: from now on threads watch for it a while before they go to sleep."""
+    if team.watch is None:
+        team.watch = _compiled_watch()
 
 
 def watch(mark, number, value, times):

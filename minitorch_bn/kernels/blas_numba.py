@@ -1,7 +1,7 @@
 """Matrix products for the compiled set: numpy's BLAS, each call in one thread, in the threads that the loops use too.
 
 OpenBLAS keeps its own threads spinning for some time after a product, in which they take the processors away from the
-loops that come next. Nothing here is compiled.
+loops that come next.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from minitorch_bn.kernels._compiled import watch_for_work
 from minitorch_bn.kernels.threads import share, threads
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ def matmul(a, b):
     with _one_thread as limited:
         if not limited or m * k * n <= SHARED:
             return np.matmul(a, b)
+        watch_for_work()
         c, parts = np.empty((m, n), a.dtype), threads()
         edges = [max(m, n) * i // parts for i in range(parts + 1)]
         if m >= n:
