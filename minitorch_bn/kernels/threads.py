@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import threading
+from contextlib import suppress
 from contextvars import copy_context
+from functools import cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -30,6 +32,7 @@ class _Part:
     def __init__(self, function: Callable[..., None], args: tuple) -> None:
         self.function, self.args = function, args
         self.context = copy_context()  # numpy's errstate lives there
+        self.processor = _processor()()  # of who gives it away
         self.error: BaseException | None = None
         self.done = threading.Lock()
         self.done.acquire()
@@ -70,15 +73,42 @@ class _Team:
 
 
 def _work(parts: SimpleQueue, waiting: np.ndarray) -> None:
-    finished = _nobody
+    finished, here = _nobody, _processor()
+    allowed = os.sched_getaffinity(0) if here() >= 0 else set()
     while True:
         if watch is not None:
             watch(finished, waiting, 0, PATIENCE)
         part = parts.get()
         waiting[0] = parts.qsize()
+        if part.processor == here() >= 0:
+            _leave(part.processor, allowed)
         part.run()
         finished = part.finished
         del part  # its arrays are the caller's
+
+
+@cache
+def _processor() -> Callable[[], int]:
+    """A function that tells the number of the processor that the calling thread is on; -1 where the system does not."""
+    try:
+        import ctypes
+
+        if hasattr(os, "sched_setaffinity"):
+            return ctypes.PyDLL(None).sched_getcpu
+    except (ImportError, OSError, AttributeError, TypeError):
+        pass
+    return lambda: -1
+
+
+def _leave(processor: int, allowed: set[int]) -> None:
+    """Keeps the calling thread off that processor.
+
+    After a pause the system may let two threads wake on one processor, and does not part them for some tenth of a
+    second, in which each waits for the other.
+    """
+    if len(allowed) > 1:
+        with suppress(OSError):
+            os.sched_setaffinity(0, allowed - {processor})
 
 
 def _new_team() -> None:

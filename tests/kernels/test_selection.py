@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import textwrap
+import threading
 
 import numpy as np
 import pytest
@@ -15,7 +16,7 @@ import minitorch_bn as torch
 from minitorch_bn import kernels
 from minitorch_bn.kernels import norm_numba, norm_numpy, selection
 from minitorch_bn.kernels._compiled import NotCompiled
-from minitorch_bn.kernels.threads import share, threads
+from minitorch_bn.kernels.threads import _leave, share, threads
 
 HAS_NUMBA = importlib.util.find_spec("numba") is not None
 X = np.array([[1.0, 2.0], [3.0, 5.0]], np.float32)
@@ -165,3 +166,19 @@ def test_shared_work_keeps_the_callers_errstate():
 
     with np.errstate(all="ignore"):
         share(divide, [(0,), (1,), (2,)])
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="this system does not tell where threads may run")
+def test_a_thread_that_leaves_a_processor_may_run_on_all_others():
+    allowed, seen = os.sched_getaffinity(0), []
+
+    def leave():
+        for processor in sorted(allowed):
+            _leave(processor, allowed)
+            seen.append(os.sched_getaffinity(0))
+
+    thread = threading.Thread(target=leave)
+    thread.start()
+    thread.join()
+    assert seen == [allowed - {processor} or allowed for processor in sorted(allowed)]
+    assert os.sched_getaffinity(0) == allowed
