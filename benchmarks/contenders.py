@@ -28,8 +28,9 @@ SHOWN = {
     "bound": "bound",
 }
 
-# On some processors these two are set for the whole machine and slow numpy's matrix products down.
-NOT_PASSED_ON = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")
+# What some machines set for all programs: a processor that is not there, for which numpy's matrix products are slow, and
+# that no bytecode is kept. Installed libraries have theirs, pip wrote it; a checkout would be compiled in every process.
+NOT_PASSED_ON = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE", "PYTHONDONTWRITEBYTECODE")
 
 
 class Contender(NamedTuple):
