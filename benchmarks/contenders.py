@@ -28,8 +28,8 @@ SHOWN = {
     "bound": "bound",
 }
 
-# What some machines set for all programs: a processor that is not there, for which numpy's matrix products are slow, and
-# that no bytecode is kept. Installed libraries have theirs, pip wrote it; a checkout would be compiled in every process.
+# What some machines set for all programs: a processor that is not there, which slows numpy's matrix products down; and
+# that no bytecode is kept. An installed library has its own, pip wrote it; a checkout would be compiled every time.
 NOT_PASSED_ON = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE", "PYTHONDONTWRITEBYTECODE")
 
 

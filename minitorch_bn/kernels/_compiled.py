@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from minitorch_bn.kernels import threads as team
+from minitorch_bn.kernels.garbage import none_collected
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -49,10 +50,13 @@ class Loops:
     def __call__(self, steps: int, size: int, *args: Any) -> None:
         """All steps; in parts, if ``size``, the number of elements they visit together, makes that pay."""
         try:
-            if size <= team.ALONE and self.compiled is not None:
+            if self.compiled is None:
+                with none_collected():
+                    _run(self._compile(cache=True), steps, size, args)
+            elif size <= team.ALONE:
                 self.compiled(*args, 0, steps)
             else:
-                _run(self.compiled or self._compile(cache=True), steps, size, args)
+                _run(self.compiled, steps, size, args)
         except MemoryError:
             raise
         except Exception:  # perhaps the folder of the cache cannot be written, or what lies there not be read
@@ -102,7 +106,8 @@ def _run(compiled: Callable[..., None], steps: int, size: int, args: tuple) -> N
 def watch_for_work() -> None:
     """Before work is shared: from now on threads watch for it a while before they go to sleep."""
     if team.watch is None:
-        team.watch = _compiled_watch()
+        with none_collected():
+            team.watch = _compiled_watch()
 
 
 def watch(mark, number, value, times):
@@ -115,10 +120,10 @@ def watch(mark, number, value, times):
 
 
 def _compiled_watch() -> Callable[..., None]:
-    import numba
-
     for cache in (True, False):
         try:
+            import numba
+
             compiled = numba.njit(nogil=True, cache=cache)(watch)
             compiled(np.zeros(1, np.int64), np.zeros(1, np.int64), 0, 1)
             return compiled

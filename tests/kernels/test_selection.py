@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import importlib.util
 import os
 import subprocess
@@ -14,8 +15,9 @@ import pytest
 
 import minitorch_bn as torch
 from minitorch_bn import kernels
-from minitorch_bn.kernels import norm_numba, norm_numpy, selection
-from minitorch_bn.kernels._compiled import NotCompiled
+from minitorch_bn.kernels import norm_numba, norm_numpy, pool_numba, selection
+from minitorch_bn.kernels._compiled import Loops, NotCompiled
+from minitorch_bn.kernels.garbage import none_collected
 from minitorch_bn.kernels.threads import _leave, share, threads
 
 HAS_NUMBA = importlib.util.find_spec("numba") is not None
@@ -88,6 +90,9 @@ def test_a_broken_installation_is_told_once_and_numpy_computes(monkeypatch, tmp_
     (tmp_path / "numba.py").write_text("raise OSError('libllvmlite.so: cannot open shared object file')")
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.delitem(sys.modules, "numba", raising=False)
+    for loops in (*vars(norm_numba).values(), *vars(pool_numba).values()):
+        if isinstance(loops, Loops):
+            monkeypatch.setattr(loops, "compiled", None)  # as in a process where none has run yet
     kernels.use("auto")
     with pytest.warns(RuntimeWarning, match="numba does not work here .OSError: libllvmlite"):
         first = kernels.norm.batch_norm(X, None, None, None, 1e-5)
@@ -144,6 +149,46 @@ def test_the_environment_variable_is_checked():
 def test_importing_the_package_imports_no_numba():
     program = "import sys, minitorch_bn; print('numba' in sys.modules, 'concurrent' in sys.modules)"
     assert run(program, MINITORCH_BN_KERNELS="auto") == ["False", "False"]
+
+
+def test_a_program_without_loops_imports_no_numba():
+    program = """
+        import sys
+        import minitorch_bn as torch
+        from minitorch_bn import kernels
+        torch.nn.Linear(3, 2)(torch.ones(4, 3)).sum().backward()
+        print(kernels.in_use(), "numba" in sys.modules)
+    """
+    assert run(program) == ["numba" if HAS_NUMBA else "numpy", "False"]
+
+
+def test_no_garbage_is_collected_while_numba_starts_and_settings_are_as_before():
+    frozen = gc.get_freeze_count()
+    for on in (True, False):
+        (gc.enable if on else gc.disable)()
+        try:
+            with pytest.raises(KeyError), none_collected():
+                with none_collected():
+                    assert not gc.isenabled()
+                assert not gc.isenabled()
+                raise KeyError
+            assert gc.isenabled() == on
+        finally:
+            gc.enable()
+    assert gc.get_freeze_count() == frozen
+
+
+def test_objects_that_somebody_froze_stay_frozen():
+    program = """
+        import gc
+        from minitorch_bn.kernels.garbage import none_collected
+        gc.freeze()
+        count = gc.get_freeze_count()
+        with none_collected():
+            pass
+        print(gc.get_freeze_count() == count > 0)
+    """
+    assert run(program) == ["True"]
 
 
 def test_share_runs_every_part_and_passes_errors_on():
