@@ -256,7 +256,7 @@ def _as_index(item: Any) -> Any:
         return int(data) if data.ndim == 0 and data.dtype.kind in "iu" else data
     if isinstance(item, (list, np.ndarray, range)):
         data = (
-            np.asarray([np.asarray(i._data if isinstance(i, Variable) else i) for i in item])
+            np.asarray([i._data if isinstance(i, Variable) else i for i in item])
             if isinstance(item, list)
             else np.asarray(item)
         )

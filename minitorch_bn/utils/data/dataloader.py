@@ -6,6 +6,8 @@ import itertools
 import warnings
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
+import numpy as np
+
 from minitorch_bn.utils.data._utils.collate import default_collate, default_convert
 from minitorch_bn.utils.data.dataset import Dataset, IterableDataset, Subset, TensorDataset
 from minitorch_bn.utils.data.sampler import BatchSampler, RandomSampler, Sampler, SequentialSampler, draw_seed
@@ -252,4 +254,5 @@ def _gather(dataset: Any, indices: list[int]) -> list[Any] | None:
         dataset, indices = dataset.dataset, [dataset.indices[i] for i in indices]
     if type(dataset) is not TensorDataset or any(tensor.requires_grad for tensor in dataset.tensors):
         return None
-    return [tensor[list(map(int, indices))] for tensor in dataset.tensors]
+    rows = np.array(list(map(int, indices)), np.int64)
+    return [tensor[rows] for tensor in dataset.tensors]
