@@ -141,6 +141,10 @@ for cls in (BNLeNetScratch, BNLeNet):
     print(model)
     model.apply_init([data[:2]], init_cnn)
     print(model.net)
+    model.eval()
+    with torch.no_grad():
+        print(model(data[:2]))
+    model.train()
     trainer = torch.optim.SGD(model.parameters(), lr=0.02)
     for epoch in range(3):
         total = torch.zeros(2)
@@ -154,10 +158,16 @@ for cls in (BNLeNetScratch, BNLeNet):
                 total += torch.tensor([l * len(y), model.accuracy(model(X), y, averaged=False).sum()])
         print(f"epoch {epoch + 1}, loss {total[0] / 64:.4f}, acc {total[1] / 64:.3f}")
     bn = model.net[1]
+    gamma = bn.gamma if hasattr(bn, "gamma") else bn.weight
+    print(gamma.reshape(-1), gamma.grad.reshape(-1))
     if isinstance(bn, BatchNorm):
-        print(bn.gamma.reshape((-1,)), bn.beta.reshape((-1,)))
+        print(bn.beta.reshape((-1,)), bn.moving_mean.reshape((-1,)), bn.moving_var.reshape((-1,)), sep="\n")
     else:
-        print(bn.weight, bn.bias, bn.running_mean, bn.num_batches_tracked, sep="\n")
+        print(bn.bias, bn.running_mean, bn.running_var, bn.num_batches_tracked, sep="\n")
+    model.eval()
+    with torch.no_grad():
+        print(model(data[:16]).argmax(1), model.accuracy(model(data), labels))
+    model.train()
     model.layer_summary((4, 1, 28, 28))
 
 X = torch.arange(24).reshape(2, 3, 4)

@@ -5,32 +5,8 @@ import random
 import torch
 import torch.nn.functional as F
 
-words = [
-    "emma",
-    "olivia",
-    "ava",
-    "isabella",
-    "sophia",
-    "charlotte",
-    "mia",
-    "amelia",
-    "harper",
-    "evelyn",
-    "abigail",
-    "emily",
-    "ella",
-    "elizabeth",
-    "camila",
-    "luna",
-    "sofia",
-    "avery",
-    "mila",
-    "aria",
-    "scarlett",
-    "penelope",
-    "layla",
-    "chloe",
-]
+words = "emma olivia ava isabella sophia charlotte mia amelia harper evelyn abigail emily ella elizabeth".split()
+words += "camila luna sofia avery mila aria scarlett penelope layla chloe".split()
 chars = sorted(set("".join(words)))
 stoi = {s: i + 1 for i, s in enumerate(chars)}
 stoi["."] = 0
@@ -162,12 +138,14 @@ for t in [
 ]:
     t.retain_grad()
 loss.backward()
-print(loss)
+print(loss, F.cross_entropy(logits, Yb))
 
 
 def cmp(s, dt, t):
+    ex = torch.all(dt == t.grad).item()
     app = torch.allclose(dt, t.grad, atol=1e-6)
-    print(f"{s:15s} | approximate: {str(app):5s} | shape {tuple(dt.shape)}")
+    maxdiff = (dt - t.grad).abs().max().item()
+    print(f"{s:15s} | approximate: {app!s:5s} | exact or tiny: {ex or maxdiff < 1e-6} | shape {tuple(dt.shape)}")
 
 
 dlogprobs = torch.zeros_like(logprobs)
@@ -235,6 +213,8 @@ for name in [
 ]:
     cmp(name, globals()["d" + name].view(globals()[name].shape), globals()[name])
 print(torch.allclose(dC, dC2))
+print((db1.abs() < 1e-6).all(), b1.grad.abs().max() < 1e-6, logit_maxes.grad.abs().max() < 1e-6)
+print(C.grad[:3], bngain.grad, bnvar.grad, sep="\n")
 
 # softmax and BatchNorm in one go
 dlogits = F.softmax(logits, 1)
@@ -243,15 +223,21 @@ dlogits /= n
 cmp("logits", dlogits, logits)
 dhprebn = bngain * bnvar_inv / n * (n * dhpreact - dhpreact.sum(0) - n / (n - 1) * bnraw * (dhpreact * bnraw).sum(0))
 cmp("hprebn", dhprebn, hprebn)
+print((F.softmax(logits, 1)[0].sum() - 1).abs() < 1e-6)
 
-# training with running statistics
+# training with running statistics, from a start that says nothing; the bias before BatchNorm is gone
+W2, b2 = torch.randn((n_hidden, vocab_size), generator=g) * 0.01, torch.randn(vocab_size, generator=g) * 0
+bngain, bnbias = torch.ones((1, n_hidden)), torch.zeros((1, n_hidden))
+parameters = [C, W1, W2, b2, bngain, bnbias]
+for p in parameters:
+    p.requires_grad = True
 bnmean_running = torch.zeros((1, n_hidden))
 bnstd_running = torch.ones((1, n_hidden))
 lossi = []
 for i in range(200):
     ix = torch.randint(0, Xtr.shape[0], (batch_size,), generator=g)
     emb = C[Xtr[ix]]
-    hpreact = emb.view(emb.shape[0], -1) @ W1 + b1
+    hpreact = emb.view(emb.shape[0], -1) @ W1
     bnmeani = hpreact.mean(0, keepdim=True)
     bnstdi = hpreact.std(0, keepdim=True)
     hpreact = bngain * (hpreact - bnmeani) / bnstdi + bnbias
@@ -274,13 +260,14 @@ print(torch.tensor(lossi).view(-1, 50).mean(1))
 hy, hx = torch.histogram(h, density=True, bins=8)
 print(hy.detach(), hx.detach())
 print(f"mean {h.mean():+.2f}, std {h.std():.2f}, saturated: {(h.abs() > 0.97).float().mean() * 100:.2f}%")
+print(bnmean_running, bnstd_running, sep="\n")
 
 
 @torch.no_grad()
 def split_loss(split):
     x, y = {"train": (Xtr, Ytr), "val": (Xdev, Ydev)}[split]
     emb = C[x]
-    hpreact = emb.view(emb.shape[0], -1) @ W1 + b1
+    hpreact = emb.view(emb.shape[0], -1) @ W1
     hpreact = bngain * (hpreact - bnmean_running) / bnstd_running + bnbias
     print(split, F.cross_entropy(torch.tanh(hpreact) @ W2 + b2, y).item())
 
@@ -293,7 +280,7 @@ for _ in range(5):
     out, context = [], [0] * block_size
     while len(out) < 15:
         emb = C[torch.tensor([context])]
-        hpreact = emb.view(emb.shape[0], -1) @ W1 + b1
+        hpreact = emb.view(emb.shape[0], -1) @ W1
         hpreact = bngain * (hpreact - bnmean_running) / bnstd_running + bnbias
         probs = F.softmax(torch.tanh(hpreact) @ W2 + b2, dim=1)
         ix = torch.multinomial(probs, num_samples=1, generator=g).item()

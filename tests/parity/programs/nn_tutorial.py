@@ -68,7 +68,7 @@ for epoch in range(epochs):
             bias.grad.zero_()
 print(loss_func(model(xb), yb), accuracy(model(xb), yb))
 loss_func = F.cross_entropy
-print(loss_func(xb @ weights + bias, yb))
+print(loss_func(xb @ weights + bias, yb), F.nll_loss(model(xb), yb))
 
 
 class Mnist_Logistic(nn.Module):
@@ -173,8 +173,24 @@ train_dl, valid_dl = get_data(train_ds, valid_ds, bs)
 model = Mnist_CNN()
 opt = optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
 fit(3, model, loss_func, opt, train_dl, valid_dl)
+
+
+class Mnist_Linear(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.lin = nn.Linear(36, 10)
+
+    def forward(self, xb):
+        return self.lin(xb)
+
+
+model = Mnist_Linear()
+fit(3, model, loss_func, optim.SGD(model.parameters(), lr=lr), train_dl, valid_dl)
 model = nn.Sequential(
     nn.Conv2d(1, 4, kernel_size=3, stride=2, padding=1),
+    nn.ReLU(),
+    nn.Conv2d(4, 4, kernel_size=3, stride=1, padding=1),
+    nn.BatchNorm2d(4),
     nn.ReLU(),
     nn.Conv2d(4, 10, kernel_size=3, stride=2, padding=1),
     nn.ReLU(),
@@ -184,4 +200,6 @@ model = nn.Sequential(
 print(model)
 opt = optim.SGD(model.parameters(), lr=lr / 5, momentum=0.9)
 fit(2, model, loss_func, opt, WrappedDataLoader(train_dl, preprocess), WrappedDataLoader(valid_dl, preprocess))
+model = nn.Sequential(Lambda(lambda x: x.view(-1, 1, 6, 6)), model)
+fit(1, model, loss_func, optim.SGD(model.parameters(), lr=lr / 5, momentum=0.9), train_dl, valid_dl)
 print(len(train_dl), next(iter(valid_dl))[0].shape, train_ds[0:2][1], len(train_ds))
