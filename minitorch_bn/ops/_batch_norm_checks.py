@@ -14,6 +14,23 @@ from minitorch_bn.autograd.grad_mode import mode
 from minitorch_bn.autograd.variable import Variable
 
 
+def is_plain(input: Any, running_mean: Any, running_var: Any, weight: Any, bias: Any, eps: float) -> bool:
+    """Whether nothing can be wrong, at a glance: vectors of the input's dtype all, with one number for each channel."""
+    if not isinstance(input, Variable) or running_mean is None or running_var is None or weight is None or bias is None:
+        return False
+    x, mean, var, w, b = input._data, running_mean._data, running_var._data, weight._data, bias._data
+    dtype = x.dtype
+    return (
+        mean.shape == var.shape == w.shape == b.shape == x.shape[1:2]
+        and mean.dtype is var.dtype is w.dtype is b.dtype is dtype
+        and dtype.char in "fd"
+        and 1 < x.ndim
+        and x.size != x.shape[1]
+        and eps > 0
+        and not (running_mean.requires_grad or running_var.requires_grad)
+    )
+
+
 def check_batch_norm(
     input: Any,
     running_mean: Any,
@@ -26,8 +43,6 @@ def check_batch_norm(
 ) -> None:
     """Raises for input (with the channels in dimension 1; ``channel_dim`` is where they were) that cannot be taken."""
     x = input._data if hasattr(input, "_data") else _refuse_input(input)
-    if eps > 0 and _is_plain(x, running_mean, running_var, weight, bias):
-        return
     if x.ndim < 2:
         _refuse_dimensions(x, training)
     if training:
@@ -51,18 +66,6 @@ def check_batch_norm(
     if (running_mean is None) != (running_var is None):
         raise ValueError("running_mean and running_var must either both be None or neither be None")
     _check_dtypes(x, running_mean, running_var, weight, bias)
-
-
-def _is_plain(x: np.ndarray, *given: Any) -> bool:
-    """Whether nothing can be wrong, at a glance: vectors of the input's dtype all, with one number for each channel."""
-    if x.ndim < 2 or x.dtype.char not in "fd" or x.size == x.shape[1]:
-        return False
-    shape, dtype = x.shape[1:2], x.dtype
-    for v in given:
-        if v is None or v._data.shape != shape or v._data.dtype is not dtype:
-            return False
-    running_mean, running_var, *_ = given
-    return not (running_mean.requires_grad or running_var.requires_grad)
 
 
 def _refuse_input(input: Any) -> Any:
@@ -94,9 +97,9 @@ def _check_values_per_channel(x: np.ndarray) -> None:
         )
 
 
-def check_count(count: Any, input: Any) -> None:
+def check_count(count: np.ndarray, input: Any) -> None:
     """With a mask: every channel has kept two values at least, or none of them any."""
-    if isinstance(count, np.ndarray) and count.any() and (count < 2).any():
+    if count.any() and (count < 2).any():
         channels = np.flatnonzero(count < 2).tolist()
         raise ValueError(
             f"Expected more than 1 value per channel when training, got input size {input.shape}\n"

@@ -216,8 +216,9 @@ def normalized(
 ) -> tuple[Any, Statistics]:
     """The output of ``batch_norm``, and the batch's statistics, yet to be folded into the running estimates."""
     x = input if channel_dim == 1 or input.dim() < 2 else input.movedim(channel_dim, 1)
-    checks.check_batch_norm(x, running_mean, running_var, weight, bias, training, eps, channel_dim)
-    weight, bias = (v if v is None or v.dim() == 1 else v.reshape(-1) for v in (weight, bias))
+    if not checks.is_plain(x, running_mean, running_var, weight, bias, eps):
+        checks.check_batch_norm(x, running_mean, running_var, weight, bias, training, eps, channel_dim)
+        weight, bias = (v if v is None or v.dim() == 1 else v.reshape(-1) for v in (weight, bias))
     if mask is not None:
         mask = checks.expanded_mask(mask, input)
         mask = mask if x is input else mask.movedim(channel_dim, 1)
@@ -226,7 +227,8 @@ def normalized(
     batch = Statistics()
     if training or not x.numel():
         y = BatchNorm.apply(x, weight, bias, mask, eps, batch)
-        checks.check_count(batch.count, input)
+        if mask is not None:
+            checks.check_count(batch.count, input)
     else:
         y = FixedBatchNorm.apply(x, weight, bias, running_mean._data, running_var._data, eps)
         y = y if mask is None else y.masked_fill(~mask, 0)
@@ -240,7 +242,8 @@ def fold(batch: Statistics, running_mean: Any, running_var: Any, momentum: float
         return False
     if running_mean is None:
         return True
-    checks.check_mapped(running_mean, running_var)
+    if mode.mapped:
+        checks.check_mapped(running_mean, running_var)
     ratio = count / (count - 1)  # makes the variance unbiased
     refused = mode.quietly(
         kernels.fold, running_mean._data, running_var._data, batch.mean, batch.var, ratio, float(momentum)

@@ -279,6 +279,42 @@ def test_assigning_moves_a_name_from_one_registry_to_another():
     assert not hasattr(m, "part")
 
 
+@pytest.mark.parametrize("make", [lambda: nn.Linear(2, 3), lambda: nn.BatchNorm1d(3), lambda: nn.Conv2d(1, 3, 1)])
+def test_a_layers_weight_is_whatever_stands_under_the_name_now(make):
+    layer, plain = make(), torch.ones(3)
+    assert layer.weight is layer._parameters["weight"]
+    layer._parameters["weight"] = other = nn.Parameter(torch.zeros_like(layer.weight))
+    assert layer.weight is other
+    del layer.weight
+    assert not hasattr(layer, "weight")
+    with pytest.raises(AttributeError, match=f"'{type(layer).__name__}' object has no attribute 'weight'"):
+        layer.weight  # noqa: B018
+    layer.weight = plain
+    assert layer.weight is plain
+    assert vars(layer)["weight"] is plain
+    del layer.weight
+    layer.register_buffer("weight", plain)
+    assert layer.weight is plain
+    assert copy.deepcopy(layer).weight is not plain
+    assert pickle.loads(pickle.dumps(layer)).weight.tolist() == plain.tolist()
+
+
+def test_a_subclass_computes_the_weight_of_a_layer():
+    class Halved(nn.Linear):
+        @property
+        def weight(self):
+            return self._parameters["original"] / 2
+
+        def reset_parameters(self):
+            pass
+
+    layer = Halved.__new__(Halved)
+    nn.Module.__init__(layer)
+    layer.register_parameter("original", nn.Parameter(torch.full((3, 2), 4.0)))
+    layer.register_parameter("bias", None)
+    assert layer(torch.ones(2)).tolist() == [4.0, 4.0, 4.0]
+
+
 def test_dir_works_on_a_module_that_is_not_ready():
     assert "forward" in dir(Lin.__new__(Lin))
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from minitorch_bn import creation, dtypes
 from minitorch_bn.nn import init
+from minitorch_bn.nn.modules._registered import registered
 from minitorch_bn.nn.modules._running_stats import take_in
 from minitorch_bn.nn.modules.module import Module
 from minitorch_bn.nn.parameter import Parameter
@@ -35,11 +36,11 @@ class _NormBase(Module):
     momentum: float | None
     affine: bool
     track_running_stats: bool
-    weight: Any
-    bias: Any
-    running_mean: Any
-    running_var: Any
-    num_batches_tracked: Any
+    weight: Any = registered()
+    bias: Any = registered()
+    running_mean: Any = registered()
+    running_var: Any = registered()
+    num_batches_tracked: Any = registered()
 
     def __init__(
         self,
@@ -137,23 +138,23 @@ class _BatchNorm(_NormBase):
         use_batch = training or (mean is None and var is None)
         if training and not self.track_running_stats:
             mean = var = None
-        parts, batches = [], []
-        for rows in self._virtual_batches(input) if training else [None]:
-            part, part_mask = (input, mask) if rows is None else (input[rows], _rows_of(mask, input, rows))
+        parts, size = [(input, mask)], self.virtual_batch_size
+        if training and size is not None and size < input.shape[0]:
+            parts = [(input[rows], _rows_of(mask, input, rows)) for rows in self._virtual_batches(input, size)]
+        outputs, batches = [], []
+        for part, part_mask in parts:
             output, batch = normalized(
                 part, mean, var, self.weight, self.bias, use_batch, self.eps, part_mask, self.channel_dim
             )
-            parts.append(output)
+            outputs.append(output)
             batches.append(batch)
         if training and self.track_running_stats:
             take_in(self, batches)
-        return parts[0] if len(parts) == 1 else cat(parts)
+        return output if len(outputs) == 1 else cat(outputs)
 
-    def _virtual_batches(self, input: Any) -> list[slice | None]:
+    def _virtual_batches(self, input: Any, size: int) -> list[slice]:
         """Slices of a training batch; the last may be smaller, unless it would be left with one value per channel."""
-        size, samples = self.virtual_batch_size, input.shape[0]
-        if size is None or size >= samples:
-            return [None]
+        samples = input.shape[0]
         starts = list(range(0, samples, size))
         if samples - starts[-1] == 1 and input.numel() == samples * input.shape[self.channel_dim]:
             starts.pop()

@@ -9,6 +9,7 @@ from minitorch_bn.autograd.variable import Variable
 from minitorch_bn.creation import empty
 from minitorch_bn.nn import functional as F
 from minitorch_bn.nn import init
+from minitorch_bn.nn.modules._registered import registered
 from minitorch_bn.nn.modules.lazy import _LazyLayer
 from minitorch_bn.nn.modules.module import Module
 from minitorch_bn.nn.parameter import Parameter
@@ -47,8 +48,8 @@ class _ConvNd(Module):
     transposed: ClassVar[bool]
     _function: ClassVar[Callable[..., Any]]
     _dims: ClassVar[int]
-    weight: Parameter
-    bias: Parameter | None
+    weight: Parameter = registered()
+    bias: Parameter | None = registered()
 
     def _build(
         self,

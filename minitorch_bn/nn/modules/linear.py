@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from minitorch_bn.creation import empty
 from minitorch_bn.nn import functional as F
 from minitorch_bn.nn import init
+from minitorch_bn.nn.modules._registered import registered
 from minitorch_bn.nn.modules.lazy import _LazyLayer
 from minitorch_bn.nn.modules.module import Module
 from minitorch_bn.nn.parameter import Parameter
@@ -54,8 +55,8 @@ class Linear(Module):
 
     in_features: int
     out_features: int
-    weight: Tensor
-    bias: Tensor | None
+    weight: Tensor = registered()
+    bias: Tensor | None = registered()
 
     def __init__(
         self, in_features: int, out_features: int, bias: bool = True, device: Any = None, dtype: DType | None = None

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from minitorch_bn.creation import empty
 from minitorch_bn.nn import functional as F
 from minitorch_bn.nn import init
+from minitorch_bn.nn.modules._registered import registered
 from minitorch_bn.nn.modules.module import Module
 from minitorch_bn.nn.parameter import Parameter
 
@@ -20,8 +21,8 @@ if TYPE_CHECKING:
 class _AffineNorm(Module):
     """A weight that starts at 1 and a bias that starts at 0, either of which may be None."""
 
-    weight: Parameter | None
-    bias: Parameter | None
+    weight: Parameter | None = registered()
+    bias: Parameter | None = registered()
 
     def _register(self, shape: Any, weight: bool, bias: bool, device: Any, dtype: DType | None) -> None:
         for name, wanted in (("weight", weight), ("bias", bias)):
