@@ -297,7 +297,9 @@ def _starting_gradient(out: Any, given: Any, i: int) -> Any:
     if given is None:
         if out.requires_grad and out.numel() != 1:
             raise RuntimeError("grad can be implicitly created only for scalar outputs")
-        return wrap(np.ones(out._data.shape, out._data.dtype))
+        one = np.empty(out._data.shape, out._data.dtype)
+        one.fill(1)
+        return wrap(one)
     if given._data.shape != out._data.shape:
         raise RuntimeError(
             f"Mismatch in shape: grad_output[{i}] has a shape of {given.shape} and output[{i}] has a shape of "

@@ -121,7 +121,13 @@ class Node:
                 continue
             for place, known in enumerate(inputs):
                 if known is value:
-                    packed.append(_pack_tensor(tensors_in[place], place))
+                    tensor = tensors_in[place]
+                    if isinstance(tensor, Variable):
+                        counter = tensor._version_counter
+                        if type(counter) is not list:
+                            check_saving(counter)
+                        value = (tensor._data, counter, counter[0], place)
+                    packed.append(value)
                     break
             else:
                 packed.append(self._pack_other(value, outputs, tensors_out))
@@ -131,7 +137,8 @@ class Node:
         """What is saved but no input: an output, a number, or a constant."""
         for place, known in enumerate(outputs):
             if known is value:
-                return _pack_tensor(tensors_out[place], ~place)
+                counter = tensors_out[place]._version_counter
+                return (tensors_out[place]._data, counter, counter[0], ~place)
         return self._pack_constant(value) if isinstance(value, (np.ndarray, np.generic, Variable)) else value
 
     def _pack_constant(self, value: Any) -> tuple:
@@ -196,27 +203,17 @@ class Node:
 Node.needs_input_grad = Node.edges
 
 
-def _pack_tensor(tensor: Any, place: int) -> Any:
-    if not isinstance(tensor, Variable):
-        return tensor  # a number among the inputs
-    counter = tensor._version_counter
-    if type(counter) is not list:
-        check_saving(counter)
-    return (tensor._data, counter, counter[0], place)
-
-
 class AccumulateGrad(Node):
     """Where a gradient ends: adds it to ``variable.grad``. The leaf knows this node only weakly, so no cycle arises."""
 
     __slots__ = ("variable",)
-    edges = ()
+    edges = _saved = ()
     # Two threads may run backward into the same leaf; a recorded sum may meet a new leaf while the lock is held.
     _lock = threading.RLock()
 
     def __init__(self, variable: Variable) -> None:
         self.variable = variable
         self.sequence_nr = _next_sequence_number()
-        self._saved = ()
 
     @property
     def output_meta(self) -> tuple:
@@ -250,7 +247,7 @@ def accumulate(variable: Variable, grad: Any, keep_graph: bool, take_over: bool 
     ``take_over`` allows the first gradient to be kept in the array it came in, if no other tensor holds that.
     """
     total: Any = variable._grad
-    if total is None and take_over and not keep_graph and grad._data.base is None and _is_only_holder(grad):
+    if total is None and take_over and not keep_graph and grad._data.base is None and _holders(grad) == _ONE_HOLDER:
         variable._grad = wrap(grad._data)
     elif total is None:
         # a copy, since the same array may be on its way to other tensors too
@@ -262,16 +259,12 @@ def accumulate(variable: Variable, grad: Any, keep_graph: bool, take_over: bool 
         total._version_counter[0] += 1
 
 
-def _references(tensor: Any) -> int:
+def _holders(tensor: Any) -> int:
+    """How many references there are to this tensor's array."""
     return sys.getrefcount(tensor._data)
 
 
-_ONE_HOLDER = _references(wrap(np.zeros(1)))  # how many references that is differs between Pythons
-
-
-def _is_only_holder(tensor: Any) -> bool:
-    """Whether nothing else holds this tensor's array."""
-    return _references(tensor) == _ONE_HOLDER
+_ONE_HOLDER = _holders(wrap(np.zeros(1)))  # differs between Pythons
 
 
 def gradient_edge(tensor: Variable) -> tuple[Node, int]:
@@ -296,16 +289,6 @@ def _accumulator_of(leaf: Variable) -> Node:
                 node = AccumulateGrad(leaf)
                 leaf._accumulator = weakref.ref(node)
     return node
-
-
-class _NoEdges(dict):
-    """(None,) * n for each n, made once."""
-
-    def __missing__(self, n: int) -> tuple[None, ...]:
-        return self.setdefault(n, (None,) * n)
-
-
-_NO_EDGES = _NoEdges()
 
 
 class Operator(Node):
@@ -333,7 +316,7 @@ class Operator(Node):
     @classmethod
     def apply(cls, *args: Any) -> Any:
         """Runs the operator on Tensors (and plain values), and records it if a gradient may be asked for."""
-        ctx = _new(cls)
+        ctx = cls()
         arrays, out = ctx._call(args)
         if type(out) is tuple:
             result: Any = tuple([None if array is None else wrap(array) for array in out])
@@ -352,22 +335,25 @@ class Operator(Node):
     def _call(ctx, args: tuple) -> tuple[list, Any]:
         """Notes where gradients would go (a list, if to anywhere) and runs ``forward``: what it got, what it gave."""
         arrays: list = []
-        edges: Any = _NO_EDGES[len(args) - ctx.options]
-        recording = mode.grad
+        edges: list = []
+        wanted, recording = False, mode.grad
         for arg in args:
+            edge = None
             if isinstance(arg, Variable):
                 if recording:
                     if arg._view is not None:
                         views.refresh(arg)
                     if arg._requires_grad:
-                        if type(edges) is tuple:
-                            edges = list(edges)
                         node = arg._node
-                        edges[len(arrays)] = gradient_edge(arg) if node is None else (node, arg._output_nr)
+                        edge = (_accumulator_of(arg), 0) if node is None else (node, arg._output_nr)
+                        wanted = True
                 arg = arg._data
             arrays.append(arg)
+            edges.append(edge)
+        if ctx.options:
+            del edges[-ctx.options :]
         ctx._saved = ()
-        ctx.edges = edges
+        ctx.edges = edges if wanted else tuple(edges)
         try:
             # views do no arithmetic that could warn, and replaying one may call operators
             return arrays, ctx.forward(*arrays) if ctx.is_view else mode.quietly(ctx.forward, *arrays)
@@ -381,10 +367,10 @@ class Operator(Node):
         ctx.sequence_nr = _next_sequence_number()
         if _trace is not None:
             _trace(ctx)
-        meta: tuple = ()
+        meta: list = []
         for output in outputs:
             if output is None:
-                meta += (((), None),)
+                meta.append(((), None))
                 continue
             data = output._data
             dtype = data.dtype
@@ -392,7 +378,7 @@ class Operator(Node):
                 output._node = ctx
                 output._output_nr = len(meta)
                 output._requires_grad = True
-            meta += ((data.shape, dtype),)
+            meta.append((data.shape, dtype))
         ctx.output_meta = meta
         if ctx._saved:
             ctx._pack(arrays, outs, args, outputs)

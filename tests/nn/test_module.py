@@ -288,7 +288,7 @@ def test_a_layers_weight_is_whatever_stands_under_the_name_now(make):
     del layer.weight
     assert not hasattr(layer, "weight")
     with pytest.raises(AttributeError, match=f"'{type(layer).__name__}' object has no attribute 'weight'"):
-        layer.weight  # noqa: B018
+        layer.weight
     layer.weight = plain
     assert layer.weight is plain
     assert vars(layer)["weight"] is plain
