@@ -15,6 +15,7 @@ import numpy as np
 
 from minitorch_bn.kernels import threads as team
 from minitorch_bn.kernels.garbage import none_collected
+from minitorch_bn.kernels.tiles import instructions
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -72,6 +73,8 @@ class Loops:
         for name, value in list(names.items()):
             if isinstance(value, FunctionType) and hasattr(value, "is_inner"):
                 names[name] = numba.njit(error_model="numpy")(value)
+            elif isinstance(value, FunctionType) and hasattr(value, "is_instruction"):
+                names[name] = instructions()[name]
         self.compiled = numba.njit(nogil=True, error_model="numpy", fastmath=self.allowed, cache=cache)(self.function)
         return self.compiled
 

@@ -1,67 +1,85 @@
-"""Convolution with 3 x 3 kernels as compiled loops: functions of ``conv_numpy`` that need no columns.
+"""Convolution as compiled loops: functions of ``conv_numpy`` that need no matrices of columns.
 
-A sample's channels are laid out in planes with zeros around them, three for each: one for every column of the kernel,
-shifted by as much and as wide as the output. What a weight meets is then one run over a plane, beginning some rows
-later for the kernel's next row, and it lies in step with the run of the output. Four filters at a time share what is
-read. All of this stays in the cache, and samples are independent.
+A sample's channels are laid out in planes with zeros around them, one copy for each column of the kernel: shifted by as
+much, and as wide as the output. What a weight meets is then one run over a plane, beginning some rows later for the
+kernel's next row, and it lies in step with the run of the output. So every weight has a place in the planes where its
+runs start, and both kinds of loops below go through these places, whatever the kernel's shape:
 
-Other kernels, strides, groups, and dtypes are left to the reference.
+    forward, and the input's gradient    y[o, j]  =  sum over k of  w[o, k] * planes[starts[k] + j]
+    the filters' gradient                gw[o, k] =  sum over j of  g[o, j] * planes[starts[k] + j]
+
+A tile of some o and some j, or k, is summed in registers. Planes that would not stay in the cache are done in strips of
+rows. Samples are independent.
+
+Strides, groups, three dimensions, kernels of one element, and other dtypes are left to the reference.
 """
 
 from __future__ import annotations
 
+from functools import lru_cache
 from math import prod
+from typing import NamedTuple
 
 import numpy as np
 
 from minitorch_bn.kernels import conv_numpy as reference
 from minitorch_bn.kernels._compiled import Loops, inner
+from minitorch_bn.kernels.tiles import add_products, add_scaled, add_sums, copy, filled, machine, write
 
-FILTERS = 4  # so many at a time
-VECTOR = 16  # elements that the processor handles at once: runs are a multiple of it, what is too much is thrown away
-BLOCKS = 8  # of samples, each with sums of its own: the result does not depend on the number of threads
-PRODUCTS = 12  # take as long as one element takes other loops
+PLANES = 1 << 19  # bytes of the planes that are in use at a time: half of a second-level cache
+BLOCKS = 8  # of pieces, each with sums of its own: the result does not depend on the number of threads
+PRODUCTS = 24  # take as long as one element takes other loops
 
 
 def conv(x, w, stride, padding, dilation, groups=1, bias=None):
-    """(N, C, H, W), (O, C, 3, 3) -> (N, O, H', W'): see ``conv_numpy.conv``."""
+    """(N, C, H, W), (O, C, kh, kw) -> (N, O, H', W'): see ``conv_numpy.conv``."""
     if not _is_direct(x, w.shape[2:], stride, groups):
         return reference.conv(x, w, stride, padding, dilation, groups, bias)
-    top, left = (_sides(p)[0] for p in padding)
-    out = reference.conv_output_shape(x.shape[2:], (3, 3), stride, padding, dilation)
-    missing = -len(w) % FILTERS
-    filters, shift = w.reshape(*w.shape[:2], 9), np.zeros(len(w) + missing, x.dtype)
-    if missing or not filters.flags.c_contiguous or filters.dtype != x.dtype:
-        filters = np.concatenate([filters, np.zeros((missing, *filters.shape[1:]))]).astype(x.dtype)
+    filters, weights = len(w), w[0].size
+    rows, columns = _best_tile(filters, 1)
+    plan = _plan(x.shape, w.shape[2:], padding, dilation, x.dtype.itemsize)
+    # (O, C, kh, kw) -> (O / rows, K, rows): what the rows of a tile need lies side by side
+    packed = np.zeros((_whole(filters, rows), weights), x.dtype)
+    packed[:filters] = w.reshape(filters, weights)
+    packed = packed.reshape(-1, rows, weights).swapaxes(1, 2).reshape(-1)
+    shift = np.zeros(len(packed) // weights, x.dtype)
     if bias is not None:
-        shift[: len(w)] = bias
-    y = np.empty((len(x), len(w), *out), x.dtype)
-    work, planes = y.size * w[0].size // PRODUCTS, y.reshape(*y.shape[:2], prod(out))
-    _convolve(len(x), work, np.ascontiguousarray(x), filters, shift, *out, top, left, *dilation, planes)
+        shift[:filters] = bias
+    y = np.empty((len(x), filters, *plan.grid[4 - x.ndim :]), x.dtype)
+    tile, work = ((0,) * rows, (0,) * columns, (0,)), y.size * weights // PRODUCTS
+    _convolve(len(x) * plan.strips, work, _flat(x), packed, shift, filters, plan, *tile, y.reshape(-1))
     return y
 
 
 def conv_input_grad(g, w, input_spatial_shape, stride, padding, dilation, groups=1, bias=None):
-    """(N, O, H', W'), (O, C, 3, 3) -> (N, C, H, W): see ``conv_numpy.conv_input_grad``."""
-    sizes = zip(input_spatial_shape, g.shape[2:], map(_sides, padding), dilation, strict=True)
-    spread = tuple((2 * d - before, n + before - o) for n, o, (before, _), d in sizes)
+    """(N, O, H', W'), (O, C, kh, kw) -> (N, C, H, W): see ``conv_numpy.conv_input_grad``."""
+    sizes = zip(input_spatial_shape, g.shape[2:], w.shape[2:], padding, dilation, strict=True)
+    spread = tuple((d * (k - 1) - _sides(p)[0], n + _sides(p)[0] - o) for n, o, k, p, d in sizes)
     # In the padding the filters meet zeros, which only finite ones survive.
     if not _is_direct(g, w.shape[2:], stride, groups) or min(map(min, spread)) < 0 or not np.isfinite(w).all():
         return reference.conv_input_grad(g, w, input_spatial_shape, stride, padding, dilation, groups, bias)
-    return conv(g, np.flip(w.swapaxes(0, 1), (2, 3)), stride, spread, dilation, 1, bias)  # (O, C, ..) -> (C, O, ..)
+    turned = np.flip(w.swapaxes(0, 1), tuple(range(2, w.ndim)))  # (O, C, kh, kw) -> (C, O, kh, kw)
+    return conv(g, turned, stride, spread, dilation, 1, bias)
 
 
 def conv_weight_grad(g, x, kernel_shape, stride, padding, dilation, groups=1):
-    """(N, O, H', W'), (N, C, H, W) -> (O, C, 3, 3): see ``conv_numpy.conv_weight_grad``."""
+    """(N, O, H', W'), (N, C, H, W) -> (O, C, kh, kw): see ``conv_numpy.conv_weight_grad``."""
     if not _is_direct(x, kernel_shape, stride, groups) or not g.size:
         return reference.conv_weight_grad(g, x, kernel_shape, stride, padding, dilation, groups)
-    top, left = (_sides(p)[0] for p in padding)
-    blocks, (filters, *out) = min(BLOCKS, len(x)), g.shape[1:]
-    sums = np.zeros((blocks, filters + filters % 2, x.shape[1], 9), x.dtype)
-    up = np.ascontiguousarray(g, x.dtype).reshape(len(g), filters, prod(out))
-    work = g.size * x.shape[1] * 9 // PRODUCTS
-    _correlate(blocks, work, up, np.ascontiguousarray(x), *out, top, left, *dilation, sums)
-    gw = sums.sum(0)[:filters].reshape(filters, x.shape[1], 3, 3)
+    plan = _plan(x.shape, kernel_shape, padding, dilation, x.dtype.itemsize)
+    if plan.grid[4 - x.ndim :] != g.shape[2:]:  # a transposed convolution whose last rows no window reaches
+        return reference.conv_weight_grad(g, x, kernel_shape, stride, padding, dilation, groups)
+    filters, weights = g.shape[1], len(plan.starts)
+    rows, columns = _best_tile(filters, weights)
+    pieces = len(x) * plan.strips
+    sums = np.zeros((min(BLOCKS, pieces), _whole(filters, rows), _whole(weights, columns)), x.dtype)
+    if sums.shape[2] > weights:
+        plan = plan._replace(starts=np.append(plan.starts, plan.starts[: sums.shape[2] - weights]))
+    at_once = max(1, PLANES // ((x.shape[1] * plan.kernel[1] + sums.shape[1]) * plan.length * x.dtype.itemsize))
+    tile, work = ((0,) * rows, (0,) * columns), g.size * weights // PRODUCTS
+    up = _flat(g.astype(x.dtype, copy=False))
+    _correlate(len(sums), work, up, _flat(x), filters, pieces, at_once, plan, *tile, sums)
+    gw = np.ascontiguousarray(sums.sum(0)[:filters, :weights]).reshape(filters, x.shape[1], *kernel_shape)
     if not np.isfinite(gw).all():  # perhaps an infinity met the zeros of the padding
         return reference.conv_weight_grad(g, x, kernel_shape, stride, padding, dilation, groups)
     return gw
@@ -77,117 +95,158 @@ def channel_sums(g):
 
 
 def _is_direct(x: np.ndarray, kernel: tuple[int, ...], stride: tuple[int, ...], groups: int) -> bool:
-    return kernel == (3, 3) and max(stride) == groups == 1 and x.dtype.char in "fd" and prod(x.shape) > 0
+    return len(kernel) < 3 and prod(kernel) > 1 == max(stride) == groups and x.dtype.char in "fd" and x.size > 0
 
 
 def _sides(padding: int | tuple[int, int]) -> tuple[int, int]:
     return padding if isinstance(padding, tuple) else (padding, padding)
 
 
-# In what follows planes are (C, 3, rows * columns), one copy for each column of the kernel: each begins where the
-# windows' elements in that column begin, has the width of the output, and zeros where the padding is.
+def _best_tile(rows: int, columns: int) -> tuple[int, int]:
+    """The tile with which the fewest products of so many rows and columns are thrown away."""
+    return min(machine()[1], key=lambda tile: _whole(rows, tile[0]) * (_whole(columns, tile[1]) if columns > 1 else 1))
+
+
+def _whole(count: int, of: int) -> int:
+    """Rounded up to a multiple."""
+    return -(-count // of) * of
+
+
+class _Plan(NamedTuple):
+    """How a batch is laid out in planes; one spatial dimension is a plane of one row."""
+
+    sample: tuple[int, ...]  # channels, rows, columns
+    grid: tuple[int, ...]  # rows and columns of the output
+    kernel: tuple[int, ...]
+    before: tuple[int, ...]  # the padding above and to the left
+    dilation: tuple[int, ...]
+    height: int  # rows of the output that a strip has
+    strips: int  # of a sample
+    length: int  # of a plane
+    width: int  # of a vector: its lanes
+    starts: np.ndarray  # for each weight of a filter, where its runs start in the planes
+
+
+@lru_cache(maxsize=256)
+def _plan(shape, kernel, padding, dilation, itemsize):
+    out = reference.conv_output_shape(shape[2:], kernel, (1,) * len(kernel), padding, dilation)
+    before, flat = tuple(_sides(p)[0] for p in padding), 2 - len(kernel)
+    sample, grid, before = (shape[1], *(1,) * flat, *shape[2:]), (*(1,) * flat, *out), (*(0,) * flat, *before)
+    kernel, dilation, width = (*(1,) * flat, *kernel), (*(1,) * flat, *dilation), machine()[0] // itemsize
+    halo = (kernel[0] - 1) * dilation[0]  # rows that a strip sees beyond its own
+    fitting = PLANES // (shape[1] * kernel[1] * grid[1] * itemsize) - halo
+    height = -(-grid[0] // -(-grid[0] // max(1, fitting)))
+    # An odd number of vectors: planes a power of two apart would compete for the same lines of the cache.
+    vectors = _whole(halo * grid[1], width) // width + _whole(height * grid[1], width) // width
+    length = (vectors | 1) * width
+    channel, row, column = np.ogrid[: shape[1], : kernel[0], : kernel[1]]
+    starts = ((channel * kernel[1] + column) * length + row * dilation[0] * grid[1]).reshape(-1)
+    return _Plan(sample, grid, kernel, before, dilation, height, -(-grid[0] // height), length, width, starts)
+
+
+def _flat(x: np.ndarray) -> np.ndarray:
+    return np.ascontiguousarray(x).reshape(-1)
+
+
+# A piece is a strip of the output's rows, of one sample.
 
 
 @inner
-def _lay_out(x, columns, top, left, rows, step, planes):
-    """(C, H, W) -> (C, 3, rows * columns or more)"""
-    channels, height, width = x.shape
-    first, last = max(0, -top), min(height, rows - top)
+def _lay_out(x, n, first, plan, planes, at):
+    """What the output's rows from ``first`` on see of sample n, to ``planes`` from ``at`` on."""
+    channels, input_rows, input_columns = plan.sample
+    columns, rows = plan.grid[1], plan.height + (plan.kernel[0] - 1) * plan.dilation[0]
+    top = plan.before[0] - first  # the row of the planes that row 0 of the input is, or would be
+    low = max(0, -top)
+    high = max(low, min(input_rows, rows - top))
     for c in range(channels):
-        for column in range(3):
-            plane, offset = planes[c, column], column * step - left
-            begin, end = max(0, -offset), max(0, min(columns, width - offset))
-            if columns == width and first == 0:
+        source = (n * channels + c) * input_rows * input_columns
+        for k in range(plan.kernel[1]):
+            plane = at + (c * plan.kernel[1] + k) * plan.length
+            shift = k * plan.dilation[1] - plan.before[1]
+            begin = min(columns, max(0, -shift))
+            end = max(begin, min(columns, input_columns - shift))
+            planes[plane : plane + (low + top) * columns] = 0
+            planes[plane + (high + top) * columns : plane + rows * columns] = 0
+            if columns == input_columns and begin < end and low < high:
                 # Rows follow each other as they do in x: a single run, but for what it carries from row to row.
-                flat, start = x[c].reshape(height * width), top * columns
-                for j in range(begin, last * width - max(0, offset)):
-                    plane[start + j] = flat[j + offset]
-                for i in range(top, last + top):
-                    for j in range(begin):
-                        plane[i * columns + j] = 0
-                    for j in range(end, columns):
-                        plane[i * columns + j] = 0
+                count = (high - low) * columns - begin - (columns - end)
+                copy(x, source + low * columns + begin + shift, planes, plane + (low + top) * columns + begin, count)
             else:
-                for i in range(first, last):
-                    row, start = x[c, i], (i + top) * columns
-                    for j in range(begin, end):
-                        plane[start + j] = row[j + offset]
+                for i in range(low, high):
+                    to = plane + (i + top) * columns + begin
+                    copy(x, source + i * input_columns + begin + shift, planes, to, end - begin)
+            for edge in range(begin):
+                for i in range(low + top, high + top):
+                    planes[plane + i * columns + edge] = 0
+            for edge in range(end, columns):
+                for i in range(low + top, high + top):
+                    planes[plane + i * columns + edge] = 0
+
+
+@inner
+def _sum_products(packed, shift, o, starts, planes, j, rows, columns):
+    tile, at = filled(shift, o, rows, columns), o * len(starts)
+    for k in range(len(starts)):
+        tile = add_scaled(tile, packed, at + k * len(rows), planes, starts[k] + j)
+    return tile
 
 
 @Loops
-def _convolve(x, w, bias, rows, columns, top, left, step_h, step_w, y, start, stop):
-    channels, filters, size = x.shape[1], y.shape[1], rows * columns
-    run = (size + VECTOR - 1) // VECTOR * VECTOR
-    planes = np.zeros((channels, 3, 2 * step_h * columns + run), x.dtype)
-    wide = np.empty((FILTERS, run), x.dtype)
-    for n in range(start, stop):
-        _lay_out(x[n], columns, top, left, rows + 2 * step_h, step_w, planes)
-        for o in range(0, filters, FILTERS):
-            here = filters - o if run == size else 0  # so many may be written to y itself
-            y0 = y[n, o] if here > 0 else wide[0]
-            y1 = y[n, o + 1] if here > 1 else wide[1]
-            y2 = y[n, o + 2] if here > 2 else wide[2]
-            y3 = y[n, o + 3] if here > 3 else wide[3]
-            y0[:], y1[:], y2[:], y3[:] = bias[o], bias[o + 1], bias[o + 2], bias[o + 3]
-            for c in range(channels):
-                left_, middle, right = planes[c, 0], planes[c, 1], planes[c, 2]
-                low, high = step_h * columns, 2 * step_h * columns
-                x0, x1, x2 = left_[:run], middle[:run], right[:run]
-                x3, x4, x5 = left_[low : low + run], middle[low : low + run], right[low : low + run]
-                x6, x7, x8 = left_[high : high + run], middle[high : high + run], right[high : high + run]
-                f = w[o, c]
-                a0, a1, a2, a3, a4, a5, a6, a7, a8 = f[0], f[1], f[2], f[3], f[4], f[5], f[6], f[7], f[8]
-                f = w[o + 1, c]
-                b0, b1, b2, b3, b4, b5, b6, b7, b8 = f[0], f[1], f[2], f[3], f[4], f[5], f[6], f[7], f[8]
-                f = w[o + 2, c]
-                c0, c1, c2, c3, c4, c5, c6, c7, c8 = f[0], f[1], f[2], f[3], f[4], f[5], f[6], f[7], f[8]
-                f = w[o + 3, c]
-                d0, d1, d2, d3, d4, d5, d6, d7, d8 = f[0], f[1], f[2], f[3], f[4], f[5], f[6], f[7], f[8]
-                for j in range(run):
-                    v0, v1, v2, v3, v4, v5, v6, v7, v8 = x0[j], x1[j], x2[j], x3[j], x4[j], x5[j], x6[j], x7[j], x8[j]
-                    y0[j] += a0 * v0 + a1 * v1 + a2 * v2 + a3 * v3 + a4 * v4 + a5 * v5 + a6 * v6 + a7 * v7 + a8 * v8
-                    y1[j] += b0 * v0 + b1 * v1 + b2 * v2 + b3 * v3 + b4 * v4 + b5 * v5 + b6 * v6 + b7 * v7 + b8 * v8
-                    y2[j] += c0 * v0 + c1 * v1 + c2 * v2 + c3 * v3 + c4 * v4 + c5 * v5 + c6 * v6 + c7 * v7 + c8 * v8
-                    y3[j] += d0 * v0 + d1 * v1 + d2 * v2 + d3 * v3 + d4 * v4 + d5 * v5 + d6 * v6 + d7 * v7 + d8 * v8
-            if run > size:
-                for k in range(min(FILTERS, filters - o)):
-                    y[n, o + k] = wide[k, :size]
+def _convolve(x, packed, shift, filters, plan, rows, columns, one, y, start, stop):
+    size, starts, width = plan.grid[0] * plan.grid[1], plan.starts, plan.width
+    planes = np.zeros(plan.sample[0] * plan.kernel[1] * plan.length, x.dtype)
+    spare = np.empty(len(rows) * len(columns) * width, x.dtype)
+    for piece in range(start, stop):
+        n, first = piece // plan.strips, piece % plan.strips * plan.height
+        run = min(plan.height, plan.grid[0] - first) * plan.grid[1]
+        _lay_out(x, n, first, plan, planes, 0)
+        for o in range(0, filters, len(rows)):
+            at, j = (n * filters + o) * size + first * plan.grid[1], 0
+            while j < run:
+                is_wide = j + (len(columns) - 1) * width < run
+                done = len(columns) * width if is_wide else width
+                fits = o + len(rows) <= filters and j + done <= run
+                to, where, step = (y, at + j, size) if fits else (spare, 0, done)
+                if is_wide:
+                    write(_sum_products(packed, shift, o, starts, planes, j, rows, columns), to, where, step)
+                else:
+                    write(_sum_products(packed, shift, o, starts, planes, j, rows, one), to, where, step)
+                if not fits:
+                    for r in range(min(len(rows), filters - o)):
+                        copy(spare, r * done, y, at + r * size + j, min(done, run - j))
+                j += done
 
 
 @Loops
-def _correlate(g, x, rows, columns, top, left, step_h, step_w, sums, start, stop):
-    samples, channels, filters, size = len(x), x.shape[1], g.shape[1], rows * columns
-    run = (size + VECTOR - 1) // VECTOR * VECTOR
-    planes = np.zeros((channels, 3, 2 * step_h * columns + run), x.dtype)
-    wide = np.zeros((2, run), x.dtype)
-    zero = x.dtype.type(0)
+def _correlate(g, x, filters, pieces, at_once, plan, rows, columns, sums, start, stop):
+    blocks, sum_rows, weights = sums.shape
+    size, width = plan.grid[0] * plan.grid[1], plan.width
+    most = (plan.height * plan.grid[1] + width - 1) // width * width
+    sample = plan.sample[0] * plan.kernel[1] * plan.length
+    planes, up = np.zeros(at_once * sample, x.dtype), np.zeros(at_once * sum_rows * most, x.dtype)
+    zeros = np.zeros(len(rows), x.dtype)
     for block in range(start, stop):
-        for n in range(samples * block // len(sums), samples * (block + 1) // len(sums)):
-            _lay_out(x[n], columns, top, left, rows + 2 * step_h, step_w, planes)
-            for o in range(0, filters, 2):
-                g0, g1 = g[n, o], g[n, min(o + 1, filters - 1)]
-                if run > size:
-                    wide[0, :size], wide[1, :size] = g0, g1
-                    g0, g1 = wide[0], wide[1]
-                for c in range(channels):
-                    left_, middle, right = planes[c, 0], planes[c, 1], planes[c, 2]
-                    low, high = step_h * columns, 2 * step_h * columns
-                    x0, x1, x2 = left_[:run], middle[:run], right[:run]
-                    x3, x4, x5 = left_[low : low + run], middle[low : low + run], right[low : low + run]
-                    x6, x7, x8 = left_[high : high + run], middle[high : high + run], right[high : high + run]
-                    a0 = a1 = a2 = a3 = a4 = a5 = a6 = a7 = a8 = zero
-                    b0 = b1 = b2 = b3 = b4 = b5 = b6 = b7 = b8 = zero
-                    for j in range(run):
-                        v0, v1, v2, v3, v4, v5 = x0[j], x1[j], x2[j], x3[j], x4[j], x5[j]
-                        v6, v7, v8, u, v = x6[j], x7[j], x8[j], g0[j], g1[j]
-                        a0, a1, a2, a3, a4 = a0 + u * v0, a1 + u * v1, a2 + u * v2, a3 + u * v3, a4 + u * v4
-                        a5, a6, a7, a8 = a5 + u * v5, a6 + u * v6, a7 + u * v7, a8 + u * v8
-                        b0, b1, b2, b3, b4 = b0 + v * v0, b1 + v * v1, b2 + v * v2, b3 + v * v3, b4 + v * v4
-                        b5, b6, b7, b8 = b5 + v * v5, b6 + v * v6, b7 + v * v7, b8 + v * v8
-                    for k, add in enumerate((a0, a1, a2, a3, a4, a5, a6, a7, a8)):
-                        sums[block, o, c, k] += add
-                    for k, add in enumerate((b0, b1, b2, b3, b4, b5, b6, b7, b8)):
-                        sums[block, o + 1, c, k] += add
+        flat = sums[block].reshape(sum_rows * weights)
+        begin, end = pieces * block // blocks, pieces * (block + 1) // blocks
+        for batch in range(begin, end, at_once):
+            count = min(at_once, end - batch)
+            for p in range(count):
+                n, first = (batch + p) // plan.strips, (batch + p) % plan.strips * plan.height
+                run = min(plan.height, plan.grid[0] - first) * plan.grid[1]
+                _lay_out(x, n, first, plan, planes, p * sample)
+                for o in range(filters):
+                    to = (p * sum_rows + o) * most
+                    copy(g, (n * filters + o) * size + first * plan.grid[1], up, to, run)
+                    up[to + run : to + most] = 0
+            for o in range(0, sum_rows, len(rows)):
+                for k in range(0, weights, len(columns)):
+                    tile = filled(zeros, 0, rows, columns)
+                    for p in range(count):
+                        at = (p * sum_rows + o) * most
+                        for j in range(0, most, width):
+                            tile = add_products(tile, up, at + j, most, planes, plan.starts, k, p * sample + j)
+                    add_sums(tile, flat, o * weights + k, weights)
 
 
 @Loops

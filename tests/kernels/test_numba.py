@@ -7,12 +7,13 @@ import subprocess
 import sys
 import textwrap
 import threading
+from types import FunctionType
 
 import numpy as np
 import pytest
 
 from minitorch_bn import kernels
-from minitorch_bn.kernels import activation_numpy, conv_numpy, norm_numpy, pool_numpy, selection
+from minitorch_bn.kernels import activation_numpy, conv_numpy, norm_numpy, pool_numpy, selection, tiles
 
 pytest.importorskip("numba", reason="the compiled kernels need numba: pip install minitorch_bn[fast]")
 
@@ -181,17 +182,40 @@ def test_an_index_outside_is_never_followed(rng):
         pool_numba.scatter_spatial(x[..., :2], indices, (4,))
 
 
+@pytest.fixture(params=["whole planes", "strips of one row"])
+def strips(request, monkeypatch):
+    conv_numba._plan.cache_clear()
+    if request.param != "whole planes":
+        monkeypatch.setattr(conv_numba, "PLANES", 1)
+    yield
+    conv_numba._plan.cache_clear()
+
+
+# (batch, channels, filters, spatial, kernel, padding, dilation)
+CONVOLUTIONS = {
+    "one of each": (1, 1, 1, (3, 3), (3, 3), ((0, 0), (0, 0)), (1, 1)),
+    "same": (9, 3, 5, (7, 9), (3, 3), ((1, 1), (1, 1)), (1, 1)),
+    "uneven padding": (3, 2, 3, (8, 7), (3, 3), ((2, 0), (0, 3)), (2, 1)),
+    "several threads": (20, 4, 18, (33, 18), (3, 3), (1, 1), (1, 3)),
+    "whole vectors": (2, 16, 8, (16, 16), (3, 3), (1, 1), (1, 1)),
+    "an even kernel": (2, 3, 9, (6, 5), (2, 4), ((1, 0), (2, 1)), (1, 1)),
+    "a large kernel": (3, 2, 2, (11, 40), (7, 5), (3, 2), (1, 1)),
+    "padding beyond the kernel": (2, 2, 4, (3, 2), (2, 2), (3, 3), (1, 1)),
+    "a column": (2, 3, 17, (19, 3), (5, 1), (2, 0), (1, 1)),
+    "one dimension": (4, 3, 6, (50,), (9,), (4,), (1,)),
+    "one dimension, dilated": (4, 1, 1, (70,), (3,), ((8, 1),), (4,)),
+}
+
+
+@pytest.mark.usefixtures("strips")
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-@pytest.mark.parametrize("padding", [((0, 0), (0, 0)), ((1, 1), (1, 1)), ((2, 0), (0, 3))])
-@pytest.mark.parametrize(
-    "batch, channels, filters, spatial, dilation",
-    [(1, 1, 1, (3, 3), (1, 1)), (9, 3, 5, (7, 9), (1, 1)), (3, 2, 4, (8, 7), (2, 1)), (20, 4, 6, (33, 18), (1, 3))],
-)
-def test_convolution_without_columns(rng, batch, channels, filters, spatial, dilation, padding, dtype):
+@pytest.mark.parametrize("name", CONVOLUTIONS)
+def test_convolution_without_columns(rng, name, dtype):
+    batch, channels, filters, spatial, kernel, padding, dilation = CONVOLUTIONS[name]
     x = rng.standard_normal((batch, channels, *spatial)).astype(dtype)
-    w = rng.standard_normal((filters, channels, 3, 3)).astype(dtype)
+    w = rng.standard_normal((filters, channels, *kernel)).astype(dtype)
     bias = rng.standard_normal(filters).astype(dtype)
-    geometry = ((1, 1), padding, dilation)
+    geometry = ((1,) * len(kernel), padding, dilation)
     exact = conv_numpy.conv(*(a.astype(np.float64) for a in (x, w)), *geometry, 1, bias.astype(np.float64))
     g = rng.standard_normal(exact.shape).astype(dtype)
     tolerance = {"rtol": 0, "atol": 30 * np.finfo(dtype).eps * max(w[0].size, w[:, 0].size)}
@@ -201,12 +225,42 @@ def test_convolution_without_columns(rng, batch, channels, filters, spatial, dil
     np.testing.assert_allclose(
         gx, conv_numpy.conv_input_grad(g.astype("d"), w.astype("d"), spatial, *geometry), **tolerance
     )
-    gw = conv_numba.conv_weight_grad(g, x, (3, 3), *geometry)
+    gw = conv_numba.conv_weight_grad(g, x, kernel, *geometry)
     tolerance["atol"] = 30 * np.finfo(dtype).eps * g[:, 0].size ** 0.5
-    exact = conv_numpy.conv_weight_grad(g.astype("d"), x.astype("d"), (3, 3), *geometry)
+    exact = conv_numpy.conv_weight_grad(g.astype("d"), x.astype("d"), kernel, *geometry)
     np.testing.assert_allclose(gw, exact, **tolerance)
-    np.testing.assert_allclose(conv_numba.channel_sums(g), g.astype("d").sum((0, 2, 3)), **tolerance)
+    sums = g.astype("d").sum((0, *range(2, g.ndim)))
+    np.testing.assert_allclose(conv_numba.channel_sums(g), sums, **tolerance)
     assert y.dtype == gx.dtype == gw.dtype == dtype
+    assert all(result.flags.c_contiguous for result in (y, gx, gw))
+
+
+def all_instructions(x, w, starts, y, sums, rows, columns):
+    tile = filled(w, 1, rows, columns)  # noqa: F821 - the names are given when it is made a function
+    for k in range(3):
+        tile = add_scaled(tile, w, 2 * k, x, starts[k])  # noqa: F821
+    tile = add_products(tile, x, 3, 7, x, starts, 1, 5)  # noqa: F821
+    write(tile, y, 2, len(y) // len(rows))  # noqa: F821
+    add_sums(tile, sums, 1, len(columns))  # noqa: F821
+    copy(w, 2, y, 1, 3)  # noqa: F821
+
+
+@pytest.mark.parametrize("rows, columns", [(8, 3), (4, 6), (1, 8)])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_instructions_do_what_their_functions_say(rng, rows, columns, dtype):
+    import numba
+
+    plain = FunctionType(all_instructions.__code__, {**vars(tiles), "range": range, "len": len})
+    compiled = numba.njit(FunctionType(all_instructions.__code__, {"__name__": "tests", **tiles.instructions()}))
+    x, w = rng.integers(-9, 10, 999).astype(dtype), rng.integers(-9, 10, 20).astype(dtype)
+    starts = np.append(np.array([7, 300, 11]), rng.integers(0, 400, columns))
+    results = []
+    for function in (plain, compiled):
+        y, sums = np.full(rows * (columns * 16 + 4), -1, dtype), np.full(rows * columns + 2, 5, dtype)
+        function(x, w, starts, y, sums, (0,) * rows, (0,) * columns)
+        results.append((y, sums))
+    for ours, exact in zip(*results, strict=True):
+        np.testing.assert_array_equal(ours, exact)  # products of small integers are exact
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])
