@@ -8,7 +8,7 @@ share the blocks, for numpy lets go of Python's lock while it computes.
 
 from __future__ import annotations
 
-from math import prod
+from math import gcd, prod
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 BLOCK = 1 << 19  # elements of a block: 4 MiB of float64
 PART = 1 << 17  # elements of a block of float32: 512 KiB, within the second-level cache
+ROW = 1 << 13  # elements: numpy needs hardly longer for a few long rows than for one
+RUN = 1 << 9  # elements: so many with the same number are a row of their own
 SHARED = 1 << 17  # elements that one thread is done with before waking another has paid
 
 
@@ -105,20 +107,57 @@ def normalize(
     x: np.ndarray, weight: np.ndarray | None, bias: np.ndarray | None, mean: np.ndarray, var: np.ndarray, eps: float
 ) -> np.ndarray:
     """weight (x - mean) / sqrt(var + eps) + bias with statistics that are given: subtracted first, then scaled."""
+    if _channels_last(x):  # each position is a sample
+        last = np.moveaxis(x, 1, -1)  # (N, C, *) -> (N, *, C)
+        y = normalize(last.reshape(-1, x.shape[1]), weight, bias, mean, var, eps)
+        return np.moveaxis(y.reshape(last.shape), -1, 1)
     dtype = np.float64 if x.dtype == np.float64 else np.float32  # after the subtraction no digits are at stake
-    column = (-1, *(1,) * (x.ndim - 2))
-    y = np.empty_like(x, dtype)
-    centre, scale = mean.astype(dtype).reshape(column), _scale(var, eps, weight).astype(dtype).reshape(column)
-    shift = None if bias is None else bias.astype(dtype).reshape(column)
-
-    def work(samples: slice) -> None:
-        part = np.subtract(x[samples], centre, out=y[samples], dtype=dtype)
-        part *= scale
-        if shift is not None:
-            part += shift
-
-    _in_blocks(work, len(x), x[:1].size, PART, 8 * PART)
+    y = np.empty(x.shape, dtype)
+    numbers = np.empty((2 if bias is None else 3, x.shape[1]), dtype)  # what is subtracted, multiplied by and added
+    numbers[0], numbers[1] = mean, _scale(var, eps, weight)
+    if bias is not None:
+        numbers[2] = bias
+    if y.size:
+        _subtract_multiply_add(np.ascontiguousarray(x), numbers, y)
     return y if y.dtype == x.dtype else y.astype(x.dtype)
+
+
+def _subtract_multiply_add(x: np.ndarray, numbers: np.ndarray, y: np.ndarray) -> None:
+    """y = (x - numbers[0]) * numbers[1] + numbers[2], each with a number a channel, or without the last."""
+    samples, channels = x.shape[:2]
+    length = prod(x.shape[2:])
+    if long := length >= RUN:  # a row is a channel of a sample
+        numbers = _repeated(numbers, samples, 1)[:, :, None]
+        rows = samples * channels
+    else:  # a row is a sample; or several, if they are short
+        several = gcd(samples, max(ROW // (channels * length), 1)) if x.size > ROW else 1
+        numbers = _repeated(numbers, several, length)
+        rows = samples // several
+    x, y = x.reshape(rows, -1), y.reshape(rows, -1)
+
+    def work(some: slice) -> None:
+        centre, scale, *shift = numbers[:, some] if long else numbers
+        part = np.subtract(x[some], centre, out=y[some], dtype=y.dtype)
+        part *= scale
+        if shift:
+            part += shift[0]
+
+    # numpy copies numbers that are the same along a row to a buffer of whole rows, which takes as long as the
+    # arithmetic, unless two rows do not fit.
+    before = np.setbufsize(RUN) if long else 0
+    try:
+        _in_blocks(work, [(some,) for some in _slices(rows, PART // x.shape[1])], x.size, 4 * PART)
+    finally:
+        if long:
+            np.setbufsize(before)
+
+
+def _repeated(numbers: np.ndarray, samples: int, length: int) -> np.ndarray:
+    """(k, C) -> (k, samples * C * length): the numbers that go with each value of so many samples."""
+    if samples * length == 1:
+        return numbers
+    shape = len(numbers), samples, numbers.shape[1], length
+    return np.broadcast_to(numbers[:, None, :, None], shape).reshape(len(numbers), -1)
 
 
 def normalize_backward(
@@ -173,25 +212,34 @@ def _scale(var: np.ndarray, eps: float, weight: np.ndarray | None = None, channe
 
 def _for_all_channels(work: Callable[[slice], None], shape: tuple[int, ...]) -> None:
     """Calls ``work`` with slices of the channels (axis 1) of about ``BLOCK`` elements each, if there are any."""
-    _in_blocks(work, shape[1], shape[0] * prod(shape[2:]), BLOCK, SHARED)
+    if size := prod(shape):
+        step = min(BLOCK * shape[1] // size, -(-shape[1] // threads()) if size > SHARED else shape[1])
+        _in_blocks(work, [(channels,) for channels in _slices(shape[1], step)], size, SHARED)
 
 
-def _in_blocks(work: Callable[[slice], None], number: int, size: int, block: int, shared: int) -> None:
-    """Calls ``work`` with slices of ``number`` things of ``size`` elements, about ``block`` elements each.
+def _slices(number: int, step: int) -> list[slice]:
+    """``number`` things in slices of at most ``step``, all about as long."""
+    parts = -(-number // max(step, 1))
+    return [slice(number * i // parts, number * (i + 1) // parts) for i in range(parts)]
 
-    Threads share them if there are more than ``shared`` elements.
-    """
-    if not size:
-        return
-    parts = min(threads(), number) if number * size > shared else 1
-    step = max(min(block // size, -(-number // parts)), 1)
-    blocks = [slice(start, min(start + step, number)) for start in range(0, number, step)]
 
-    def some(first: int) -> None:
-        for each in blocks[first::parts]:
-            work(each)
+def _in_blocks(work: Callable[..., None], blocks: list[tuple[slice, ...]], size: int, alone: int) -> None:
+    """Calls ``work`` with each block; threads share them if there are more than ``alone`` elements."""
 
-    share(some, [(first,) for first in range(parts)])
+    def some() -> None:
+        while blocks:
+            try:
+                block = blocks.pop()  # whoever is free takes the next
+            except IndexError:  # another one has
+                return
+            work(*block)
+
+    share(some, [()] * min(threads(), len(blocks)) if size > alone else [()])
+
+
+def _channels_last(x: np.ndarray) -> bool:
+    """Whether the channels of a position lie side by side in memory."""
+    return x.ndim > 2 and not x.flags.c_contiguous and np.moveaxis(x, 1, -1).flags.c_contiguous
 
 
 def _load(x: np.ndarray, channels: slice, role: str) -> np.ndarray:
