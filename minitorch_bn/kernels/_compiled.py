@@ -11,8 +11,6 @@ from itertools import pairwise
 from types import FunctionType
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from minitorch_bn.kernels import threads as team
 from minitorch_bn.kernels.garbage import none_collected
 from minitorch_bn.kernels.tiles import instructions
@@ -47,34 +45,55 @@ class Loops:
         self.function = function
         self.allowed = set(allowed)  # of numba's fastmath; NaN and infinities stay what they are
         self.compiled: Callable[..., None] | None = None
+        self.shared: Callable[..., int] | None = None  # with threads that are awake
+        self.can_be_shared = True
 
     def __call__(self, steps: int, size: int, *args: Any) -> None:
         """All steps; in parts, if ``size``, the number of elements they visit together, makes that pay."""
         try:
             if self.compiled is None:
                 with none_collected():
-                    _run(self._compile(cache=True), steps, size, args)
-            elif size <= team.ALONE:
+                    self._run(steps, size, args, cache=True)
+            elif size <= team.FEW:
                 self.compiled(*args, 0, steps)
             else:
-                _run(self.compiled, steps, size, args)
+                self._run(steps, size, args, cache=True)
         except MemoryError:
             raise
         except Exception:  # perhaps the folder of the cache cannot be written, or what lies there not be read
+            self.compiled, self.can_be_shared = None, False
             try:
-                _run(self._compile(cache=False), steps, size, args)
+                self._run(steps, size, args, cache=False)
             except Exception as error:
                 raise NotCompiled(f"{type(error).__name__}: {str(error).strip()}".splitlines()[0]) from error
+
+    def _run(self, steps: int, size: int, args: tuple, cache: bool) -> None:
+        compiled = self.compiled or self._compile(cache)
+        parts = min(team.threads(), steps) if size > team.FEW else 1
+        boxes = team.boxes() if parts > 1 and self.can_be_shared else None
+        if boxes is not None:
+            if self.shared is None:
+                from minitorch_bn.kernels._handover import compile_share
+
+                with none_collected():
+                    self.shared = compile_share(compiled)
+                    failed = self.shared(boxes, steps, args)
+            else:
+                failed = self.shared(boxes, steps, args)
+            if failed:
+                raise MemoryError("a part of a loop had no memory to work in")
+        elif parts > 1 and size > team.ALONE:
+            compiled(*args, 0, 0)  # if it cannot be compiled, that shows before any part has written anything
+            stay_awake()
+            edges = [steps * i // parts for i in range(parts + 1)]
+            team.share(compiled, [(*args, *edge) for edge in pairwise(edges)])
+        else:
+            compiled(*args, 0, steps)
 
     def _compile(self, cache: bool) -> Callable[..., None]:
         import numba
 
-        names = self.function.__globals__
-        for name, value in list(names.items()):
-            if isinstance(value, FunctionType) and hasattr(value, "is_inner"):
-                names[name] = numba.njit(error_model="numpy")(value)
-            elif isinstance(value, FunctionType) and hasattr(value, "is_instruction"):
-                names[name] = instructions()[name]
+        prepare(self.function.__globals__)
         self.compiled = numba.njit(nogil=True, error_model="numpy", fastmath=self.allowed, cache=cache)(self.function)
         return self.compiled
 
@@ -83,6 +102,26 @@ def inner(function: Callable) -> Callable:
     """A function that the loops of its module call: compiled together with the first of them."""
     function.is_inner = True  # type: ignore[attr-defined]
     return function
+
+
+def primitive(function: Callable) -> Any:
+    """A function of types that writes machine code, which loops call: one of ``numba.extending.intrinsic``."""
+    function.is_primitive = True  # type: ignore[attr-defined]
+    return function
+
+
+def prepare(names: dict[str, Any]) -> None:
+    """Makes numba's of the inner functions and primitives among the globals of a module."""
+    import numba
+
+    for name, value in list(names.items()):
+        if isinstance(value, FunctionType):
+            if hasattr(value, "is_inner"):
+                names[name] = numba.njit(error_model="numpy")(value)
+            elif hasattr(value, "is_primitive"):
+                names[name] = numba.extending.intrinsic(value)
+            elif hasattr(value, "is_instruction"):
+                names[name] = instructions()[name]
 
 
 def ordered(function: Callable[..., None]) -> Loops:
@@ -95,41 +134,19 @@ def exact(function: Callable[..., None]) -> Loops:
     return Loops(function, ())
 
 
-def _run(compiled: Callable[..., None], steps: int, size: int, args: tuple) -> None:
-    parts = min(team.threads(), steps) if size > team.ALONE else 1
-    if parts == 1:
-        compiled(*args, 0, steps)
-    else:
-        compiled(*args, 0, 0)  # if it cannot be compiled, that shows before any part has written anything
-        watch_for_work()
-        edges = [steps * i // parts for i in range(parts + 1)]
-        team.share(compiled, [(*args, *edge) for edge in pairwise(edges)])
-
-
-def watch_for_work() -> None:
-    """Before work is shared: from now on threads watch for it a while before they go to sleep."""
-    if team.watch is None:
+def stay_awake() -> None:
+    """From now on the threads of the team stay awake for some time after a piece of work."""
+    if team.serve is None:
         with none_collected():
-            team.watch = _compiled_watch()
+            team.serve = _compiled_serve()
 
 
-def watch(mark, number, value, times):
-    """See ``threads.watch``."""
-    mark[0] = 1
-    for _ in range(times):
-        if number[0] != value:
-            break
-        np.empty(1)  # a call the compiler does not see through: it has to read the number again
-
-
-def _compiled_watch() -> Callable[..., None]:
+def _compiled_serve() -> Callable[[int, int], None]:
     for cache in (True, False):
         try:
-            import numba
+            from minitorch_bn.kernels._handover import compile_serve
 
-            compiled = numba.njit(nogil=True, cache=cache)(watch)
-            compiled(np.zeros(1, np.int64), np.zeros(1, np.int64), 0, 1)
-            return compiled
+            return compile_serve(cache)
         except Exception:  # as for loops; and without it there is nothing but sleep
             continue
     return lambda *args: None

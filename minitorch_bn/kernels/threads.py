@@ -16,14 +16,14 @@ if TYPE_CHECKING:
     from queue import SimpleQueue
     from typing import Any
 
+FEW = 1 << 16  # elements that one thread is done with before another one's part pays, even if that is awake
 ALONE = 1 << 18  # elements that one thread is done with before waking another has paid
-PATIENCE = 2000  # looks at a number, about 100 microseconds, before a thread goes to sleep
+PATIENCE = 2000  # rounds, about a millisecond, that a thread without work stays awake
 
 # To put a thread to sleep and wake it takes longer than many a piece of work. Where there are compiled loops, a thread
-# first watches for some time, without Python's lock, whether a number changes: watch(mark, number, value, times) sets
-# mark[0] to 1, then looks at number[0], that many times at most, until it is not the value.
-watch: Callable[[np.ndarray, np.ndarray, int, int], None] | None = None
-_nobody = np.zeros(1, np.int64)
+# without work first stays awake for some time, without Python's lock: serve(box, rounds), see ``_handover.py``.
+serve: Callable[[int, int], None] | None = None
+STATE, CALLED = 0, 1  # numbers in a box: not 0 while its thread is awake there; not 0 to have it leave
 
 
 class _Part:
@@ -36,7 +36,6 @@ class _Part:
         self.error: BaseException | None = None
         self.done = threading.Lock()
         self.done.acquire()
-        self.finished = np.zeros(1, np.int64)  # turns to 1 a little later, when Python's lock is free again
 
     def run(self) -> None:
         try:
@@ -54,7 +53,8 @@ class _Team:
         asked = os.environ.get("OMP_NUM_THREADS", "")
         self.size = min(ours, max(int(asked), 1)) if asked.isdecimal() else ours
         self.parts: SimpleQueue | None = None
-        self.waiting = np.zeros(1, np.int64)  # how many parts nobody has taken yet, about
+        self.memory = np.zeros((self.size - 1, 16), np.int64)  # a box for each of the other threads
+        self.boxes = self.memory.ctypes.data + self.memory.strides[0] * np.arange(self.size - 1)
         self.starting = threading.Lock()
 
     def queue(self) -> SimpleQueue:
@@ -64,26 +64,25 @@ class _Team:
                     from queue import SimpleQueue
 
                     parts: SimpleQueue = SimpleQueue()
-                    for _ in range(self.size - 1):
+                    for number in range(self.size - 1):
                         threading.Thread(
-                            target=_work, args=(parts, self.waiting), name="minitorch_bn", daemon=True
+                            target=_work, args=(self, parts, number), name="minitorch_bn", daemon=True
                         ).start()
                     self.parts = parts
         return self.parts
 
 
-def _work(parts: SimpleQueue, waiting: np.ndarray) -> None:
-    finished, here = _nobody, _processor()
+def _work(team: _Team, parts: SimpleQueue, number: int) -> None:
+    box, here = team.boxes[number].item(), _processor()
     allowed = os.sched_getaffinity(0) if here() >= 0 else set()
     while True:
-        if watch is not None:
-            watch(finished, waiting, 0, PATIENCE)
+        team.memory[number, CALLED] = 0
+        if serve is not None and parts.empty():
+            serve(box, PATIENCE)
         part = parts.get()
-        waiting[0] = parts.qsize()
         if part.processor == here() >= 0:
             _leave(part.processor, allowed)
         part.run()
-        finished = part.finished
         del part  # its arrays are the caller's
 
 
@@ -126,6 +125,11 @@ def threads() -> int:
     return _team.size
 
 
+def boxes() -> np.ndarray | None:
+    """The addresses of the boxes of the other threads; None if all of them are asleep."""
+    return _team.boxes if _team.memory[:, STATE].any() else None
+
+
 def share(function: Callable[..., None], parts: list[tuple[Any, ...]]) -> None:
     """Calls ``function(*part)`` for all parts at once, the first in this thread; returns when all are done.
 
@@ -145,13 +149,11 @@ def share(function: Callable[..., None], parts: list[tuple[Any, ...]]) -> None:
     queue = team.queue()
     for other in others:
         queue.put(other)
-    team.waiting[0] = len(others)
+    team.memory[:, CALLED] = 1  # who is awake at a box comes to the queue
     try:
         function(*parts[0])
     finally:  # the others write to arrays of the caller
         for other in others:
-            if watch is not None:
-                watch(_nobody, other.finished, 0, PATIENCE)
             other.done.acquire()
     for other in others:
         if other.error is not None:

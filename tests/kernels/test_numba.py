@@ -299,12 +299,16 @@ def test_products_are_numpys(rng, shape):
     for a, b in (
         (rng.standard_normal((m, k)), rng.standard_normal((k, n))),
         (rng.standard_normal((k, m)).T, rng.standard_normal((n, k)).T),
+        (rng.standard_normal((m, k)), rng.standard_normal((n, k)).T),
+        (rng.standard_normal((k, m)).T, rng.standard_normal((k, n))),
+        (rng.standard_normal((m, 2 * k))[:, ::2], rng.standard_normal((k, n))),
+        (rng.standard_normal((m, k)), rng.standard_normal((k, n + 1))[:, 1:]),
     ):
         np.testing.assert_allclose(blas_numba.matmul(a, b), a @ b, rtol=1e-12, atol=1e-12)
 
 
 def test_numpys_own_threads_are_as_before_a_product(rng):
-    get, _ = blas_numba._openblas()
+    get = blas_numba._openblas().get_threads
     if get is None:
         pytest.skip("numpy's BLAS is another one")
     before = get()
