@@ -73,8 +73,8 @@ def conv_weight_grad(g, x, kernel_shape, stride, padding, dilation, groups=1):
     rows, columns = _best_tile(filters, weights)
     pieces = len(x) * plan.strips
     sums = np.zeros((min(BLOCKS, pieces), _whole(filters, rows), _whole(weights, columns)), x.dtype)
-    if sums.shape[2] > weights:
-        plan = plan._replace(starts=np.append(plan.starts, plan.starts[: sums.shape[2] - weights]))
+    if sums.shape[2] > weights:  # what is too much is computed from the first ones again
+        plan = plan._replace(starts=np.resize(plan.starts, sums.shape[2]))
     at_once = max(1, PLANES // ((x.shape[1] * plan.kernel[1] + sums.shape[1]) * plan.length * x.dtype.itemsize))
     tile, work = ((0,) * rows, (0,) * columns), g.size * weights // PRODUCTS
     up = _flat(g.astype(x.dtype, copy=False))
