@@ -271,7 +271,7 @@ def clamp_(self: Any, min: Any = None, max: Any = None) -> Any:
     """
     if min is None and max is None:
         raise RuntimeError("torch.clamp: At least one of 'min' or 'max' must not be None")
-    operator, a, low, high = elementwise.clamp_arguments(self, min, max)
+    operator, a, low, high = elementwise.clamp_arguments(self, min, max, "clamp_")
     if a.dtype.category > self.dtype.category:
         raise RuntimeError(
             f"result type {a.dtype.legacy_name} can't be cast to the desired output type {c_name(self.dtype)}"

@@ -12,7 +12,7 @@ from minitorch_bn.autograd.grad_mode import mode, no_grad
 from minitorch_bn.autograd.variable import Variable
 from minitorch_bn.autograd.views import refuse_overlap
 from minitorch_bn.dtypes import int64
-from minitorch_bn.ops._common import c_name
+from minitorch_bn.ops._common import c_name, invalid_arguments
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -83,7 +83,7 @@ def with_out(function: Callable, creates: bool = False) -> Callable:
             try:
                 return function(*args, **named)
             except TypeError as error:
-                _say_what_is_missing(str(error))
+                _say_what_is_missing(str(error), args)
                 raise
         if creates:
             named.setdefault("dtype", out.dtype)
@@ -93,12 +93,30 @@ def with_out(function: Callable, creates: bool = False) -> Callable:
     return call
 
 
-def _say_what_is_missing(text: str) -> None:
+# What is said where arguments are missing, of functions that take them in several forms.
+_FORMS = {
+    "addmm": "(Tensor input, Tensor mat1, Tensor mat2, *, Number beta = 1, Number alpha = 1)",
+    "eye": "(int n)\n * (int n, int m)",
+    "lerp": "(Tensor input, Tensor end, Tensor weight)\n * (Tensor input, Tensor end, Number weight)",
+    "linspace": "(Number start, Number end, int steps)",
+    "logspace": "(Number start, Number end, int steps, float base = 10.0)",
+    "mm": "(Tensor input, Tensor mat2)",
+    "normal": "(Tensor mean, Tensor std)\n * (Tensor mean, float std = 1)\n * (float mean, Tensor std)\n"
+    " * (float mean, float std, tuple of ints size)",
+    "randperm": "(int n, *, torch.Generator generator = None)",
+    "where": "(Tensor condition)\n * (Tensor condition, Tensor input, Tensor other)",
+}
+
+
+def _say_what_is_missing(text: str, args: tuple) -> None:
     """Python's complaint about missing arguments in PyTorch's words."""
-    found = re.fullmatch(r"(\w+\(\) missing \d+ required positional argument)s?: ('.*')", text)
+    found = re.fullmatch(r"(\w+)\(\) missing (\d+) required positional arguments?: ('.*')", text)
     if found:
-        names = ", ".join(f'"{name}"' for name in re.findall(r"'(\w+)'", found[2]))
-        raise TypeError(f"{found[1]}s: {names}") from None
+        name, count = found[1], int(found[2])
+        if name in _FORMS:
+            raise invalid_arguments(name, *args, expected=_FORMS[name]) from None
+        names = ", ".join(f'"{argument}"' for argument in re.findall(r"'(\w+)'", found[3]))
+        raise TypeError(f"{name}() missing {count} required positional argument{'s' * (count == 1)}: {names}") from None
 
 
 def _into(out: Any, function: Callable, args: tuple, named: dict[str, Any]) -> Any:

@@ -14,7 +14,14 @@ from minitorch_bn.autograd.variable import Variable
 from minitorch_bn.kernels import ramps
 from minitorch_bn.ops import elementwise
 from minitorch_bn.ops._common import fill_value as checked_filler
-from minitorch_bn.ops._common import invalid_arguments, is_number, not_implemented, require_tensor, size_argument
+from minitorch_bn.ops._common import (
+    invalid_arguments,
+    is_number,
+    not_implemented,
+    require_tensor,
+    size_argument,
+    type_name,
+)
 
 if TYPE_CHECKING:
     from minitorch_bn.dtypes import dtype as DType
@@ -531,6 +538,10 @@ def eye(
             [0., 1.]])
     """
     _check_others("eye", others)
+    if not isinstance(n, (int, np.integer)):
+        raise TypeError(f"eye(): argument 'n' (position 1) must be int, not {type_name(n)}")
+    if not isinstance(m, (int, np.integer, type(None))):
+        raise invalid_arguments("eye", n, m, expected="(int n)\n * (int n, int m)")
     for name, size in (("n", n), ("m", m)):
         if size is not None and size < 0:
             raise RuntimeError(f"{name} must be greater or equal to 0, got {size}")
@@ -717,6 +728,9 @@ def randint(
     tensor([4, 9, 3, 0, 3])
     """
     values = list(bounds_and_size)
+    if len(values) + len({"low", "high", "size"} & set(named)) < 2:
+        expected = "(int high, tuple of ints size)\n * (int low, int high, tuple of ints size)"
+        raise invalid_arguments("randint", *values, expected=expected)
     size = named.pop("size") if "size" in named else values.pop()
     if isinstance(size, (int, np.integer)):
         place = len(values) + 1

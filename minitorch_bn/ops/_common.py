@@ -155,17 +155,41 @@ def canonical_dims(dim: Any, ndim: int) -> tuple[int, ...]:
     return dims if ndim else ()
 
 
-def size_argument(sizes: Sequence, function: str = "size", argument: str = "size") -> tuple[int, ...]:
-    """``f(2, 3)`` and ``f((2, 3))`` mean the same; TypeError for what are no ints."""
-    if len(sizes) == 1 and isinstance(sizes[0], (tuple, list)):
-        sizes = sizes[0]
+def size_argument(given: Sequence, function: str = "size", argument: str = "size") -> tuple[int, ...]:
+    """``f(2, 3)`` and ``f((2, 3))`` mean the same; TypeError for what are no ints, and for nothing at all."""
+    sizes = given[0] if len(given) == 1 and isinstance(given[0], (tuple, list)) else given
+    if not given:
+        raise TypeError(f'{function}() missing 1 required positional arguments: "{argument}"')
     try:
         return tuple(s if type(s) is int else int(s.__index__()) for s in sizes)
     except (AttributeError, TypeError):
-        wrong = next(s for s in sizes if not hasattr(s, "__index__"))
-        raise TypeError(
-            f"{function}(): argument '{argument}' (position 1) must be tuple of ints, not {type_name(wrong)}"
-        ) from None
+        raise _no_size(sizes, sizes is not given, function, argument) from None
+
+
+def _no_size(sizes: Sequence, together: bool, function: str, argument: str) -> TypeError:
+    """PyTorch's error for the first size that is no int; ``together``: they came as a tuple or list."""
+    at, kind = next((i, type_name(s)) for i, s in enumerate(sizes) if not _is_index(s))
+    rule = f"{function}(): argument '{argument}' (position 1) must be tuple of ints"
+    if at:
+        text = (
+            f"{function}(): argument '{argument}' failed to unpack the object at pos {at + 1} with error "
+            f'"type must be tuple of ints,but got {kind}"'
+        )
+    elif together:
+        text = f"{rule}, but found element of type {kind} at pos 0"
+    elif len(sizes) > 1:
+        text = f"{function}() takes 1 positional argument but {len(sizes)} were given"
+    else:
+        text = f"{rule}, not {kind}"
+    return TypeError(f"{text}\nSizes are ints, and {sizes[at]!r} is none; a // b divides ints into an int.")
+
+
+def _is_index(value: Any) -> bool:
+    try:
+        value.__index__()
+    except (AttributeError, TypeError):
+        return False
+    return True
 
 
 def restore_dims(g: Any, shape: tuple[int, ...], dims: tuple[int, ...], keepdim: bool) -> Any:
@@ -189,9 +213,11 @@ def require_tensors(function: str, **arguments: Any) -> None:
         require_tensor(function, value, argument, position)
 
 
-def invalid_arguments(function: str, *values: Any, expected: str) -> TypeError:
+def invalid_arguments(function: str, *values: Any, expected: str, **named: Any) -> TypeError:
     """PyTorch's error for arguments of types that go with none of the function's forms."""
-    got = ", ".join(map(type_name, values))
+    got = ", ".join(
+        [*map(type_name, values), *(f"{name}={type_name(v)}" for name, v in named.items()), *[""] * bool(named)]
+    )
     return TypeError(
         f"{function}() received an invalid combination of arguments - got ({got}), but expected one of:\n * {expected}"
     )

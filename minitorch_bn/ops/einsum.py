@@ -201,7 +201,7 @@ def _product(a: Any, in_a: list, b: Any, in_b: list, later: set) -> tuple[Any, l
     # (both, rows, summed) x (both, summed, columns) -> (both, rows, columns), as a batch of matrices
     left = a.reshape(prod(batch), prod(tall), prod(inner))
     right = b.reshape(prod(batch), prod(inner), prod(wide))
-    return left.bmm(right).reshape(*batch, *tall, *wide), result
+    return left.bmm(right).reshape((*batch, *tall, *wide)), result
 
 
 def tensordot(a: Any, b: Any, dims: Any = 2) -> Any:

@@ -829,19 +829,23 @@ def clamp(input: Any, min: Any = None, max: Any = None) -> Any:
     return operator.apply(a, low, high)
 
 
-def clamp_arguments(input: Any, min: Any, max: Any) -> tuple:
+def clamp_arguments(input: Any, min: Any, max: Any, function: str = "clamp") -> tuple:
     """The operator for limits that are numbers or tensors, and all arguments in one dtype."""
     limits = [limit for limit in (min, max) if limit is not None]
     if not isinstance(input, Variable):
-        raise invalid_arguments("clamp", input, min, max, expected="(Tensor input, limits)")
+        raise invalid_arguments(function, input, min, max, expected="(Tensor input, limits)")
+    numbers = sum(map(is_number, limits))
+    if numbers != len(limits) and (numbers or not all(isinstance(limit, Variable) for limit in limits)):
+        expected = "(Tensor min = None, Tensor max = None)\n * (Number min = None, Number max = None)"
+        if min is None:
+            raise invalid_arguments(function, expected=expected, max=max)
+        raise invalid_arguments(function, *limits, expected=expected)
     dtype = result_type(input, *limits)
     a = input if input.dtype is dtype else input.to(dtype)
-    if all(map(is_number, limits)):
+    if numbers:
         if dtype.category == 2 and a._data.dtype.kind == "f":
             return Clamp, a, python_number(min), python_number(max)
         return Clamp, a, *(None if limit is None else constant(limit, dtype)._data for limit in (min, max))
-    if any(map(is_number, limits)):
-        raise invalid_arguments("clamp", min, max, expected="(Tensor min, Tensor max)\n * (Number min, Number max)")
     if dtype.category == 0 and len(limits) == 2:
         raise not_implemented("clamp_cpu", dtype)
     return ClampTensor, a, *(None if limit is None else limit.to(dtype) for limit in (min, max))

@@ -301,11 +301,8 @@ def _resolve_index(a: np.ndarray, index: Any) -> tuple[tuple, tuple | None]:
     items = [_as_index(i) for i in (index if isinstance(index, tuple) else (index,))]
     taken = sum(_dims_of(i) for i in items if i is not Ellipsis)
     if taken > a.ndim:
-        if not a.ndim and len(items) == 1 and isinstance(items[0], int):
-            raise IndexError(
-                "invalid index of a 0-dim tensor. Use `tensor.item()` in Python or `tensor.item<T>()` in C++ to "
-                "convert a 0-dim tensor to a number"
-            )
+        if not a.ndim:
+            _refuse_index_of_number(index)
         raise IndexError(f"too many indices for tensor of dimension {a.ndim}")
     if sum(i is Ellipsis for i in items) > 1:
         raise IndexError("an index can only have a single ellipsis ('...')")
@@ -340,6 +337,22 @@ def _resolve_index(a: np.ndarray, index: Any) -> tuple[tuple, tuple | None]:
             dim += n
     advanced = tuple(arrays) if any(isinstance(i, np.ndarray) for i in arrays) else None
     return tuple(basic), advanced
+
+
+def _refuse_index_of_number(index: Any) -> None:
+    """PyTorch's errors for an integer or a slice given to a zero-dim tensor."""
+    if isinstance(index, slice):
+        _plain_slice(index)
+        raise IndexError("slice() cannot be applied to a 0-dim tensor.\nIt has no dimensions; item() gives its number.")
+    if not isinstance(index, (Variable, np.ndarray)) and hasattr(index, "__index__"):
+        at = index.__index__()
+        if at:
+            first = f"index {at} is out of bounds for dimension 0 with size 0"
+            raise IndexError(f"{first}\nThe tensor has no dimensions; item() gives its number.")
+        raise IndexError(
+            "invalid index of a 0-dim tensor. Use `tensor.item()` in Python or `tensor.item<T>()` in C++ to "
+            "convert a 0-dim tensor to a number"
+        )
 
 
 def _makes_a_tuple(item: Any) -> bool:

@@ -391,6 +391,8 @@ def view(input: Any, *shape: Any) -> Any:
     """
     if len(shape) == 1 and hasattr(shape[0], "is_floating_point"):
         return _as_bits(input, shape[0])
+    if not shape:
+        raise invalid_arguments("view", expected="(torch.dtype dtype)\n * (tuple of ints size)")
     sizes = _resolve(size_argument(shape, "view"), input._data.size)
     out = View.apply(input, sizes)
     if out._data.size and not np.may_share_memory(out._data, input._data):
@@ -651,7 +653,7 @@ def sum_to_size(input: Any, *size: Any) -> Any:
     >>> torch.ones(2, 3).sum_to_size(1, 3)
     tensor([[2., 2., 2.]])
     """
-    wanted, shape = size_argument(size), input._data.shape
+    wanted, shape = size_argument(size, "sum_to_size"), input._data.shape
     lead = len(shape) - len(wanted)
     dims = tuple(range(lead)) + tuple(
         i for i, (n, w) in enumerate(zip(shape[lead:], wanted), lead) if w == 1 and n != 1

@@ -33,7 +33,6 @@ DEVIATIONS = {
     "F.conv_transpose2d(z(2,4,8,8).double(),z(4,0,3,3).double())": "no channels are no error here",
     "F.conv_transpose2d(z(2,4,8,8).double(),z(4,4,3,3).double(),z(4))": "PyTorch lets a float32 bias through here only",
     "F.conv2d(z(2,0,8,8),z(4,0,3,3))": "PyTorch answers 0 channels, where 4 filters give 4",
-    "nn.Conv2d(4.0,6,3)": "refused by empty()",
 }
 
 
