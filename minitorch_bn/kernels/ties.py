@@ -8,7 +8,12 @@ divides and compares. ``key[place]`` is an element's rank; the order wanted is a
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 LIMIT = 100_000  # a step of Python costs a hundred of C++'s: beyond, the first of equal elements is found
 
@@ -36,6 +41,22 @@ def ascending(key: list[int]) -> list[int]:
     """All places in the order that an unstable sort leaves them in."""
     line = list(range(len(key)))
     _sort(line, key, len(line))
+    return line
+
+
+def ascending_by_less(key: list[float]) -> list[int]:
+    """The same where NaNs are among the keys, which are neither less than others nor greater: no order comes out."""
+    line, n = list(range(len(key))), len(key)
+    _partition_all(line, key, 0, n, 2 * (n.bit_length() - 1))
+    for i in range(1, n):  # by insertion; among the first sixteen, what is less than the first of all goes before it
+        place, j = line[i], i
+        if i < 16 and key[place] < key[line[0]]:
+            line[: i + 1] = [place, *line[:i]]
+            continue
+        while j and key[place] < key[line[j - 1]]:
+            line[j] = line[j - 1]
+            j -= 1
+        line[j] = place
     return line
 
 
@@ -77,7 +98,7 @@ def kth(key: list[int], k: int) -> int:
 # -- heaps: the largest of line[start : start + n] comes first -------------------------------------------------------
 
 
-def _settle(line: list[int], key: list[int], start: int, hole: int, n: int, place: int) -> None:
+def _settle(line: list[int], key: Sequence[float], start: int, hole: int, n: int, place: int) -> None:
     """Lets a hole sink to the bottom, puts ``place`` there and lets that rise."""
     top = hole
     while 2 * hole + 2 < n:
@@ -95,7 +116,7 @@ def _settle(line: list[int], key: list[int], start: int, hole: int, n: int, plac
     line[start + hole] = place
 
 
-def _select_by_heap(line: list[int], key: list[int], start: int, middle: int, stop: int) -> None:
+def _select_by_heap(line: list[int], key: Sequence[float], start: int, middle: int, stop: int) -> None:
     """The smallest of line[start:stop] into line[start:middle], as a heap."""
     n = middle - start
     for parent in range(n // 2 - 1, -1, -1):
@@ -106,7 +127,7 @@ def _select_by_heap(line: list[int], key: list[int], start: int, middle: int, st
             _settle(line, key, start, 0, n, place)
 
 
-def _sort_heap(line: list[int], key: list[int], start: int, stop: int) -> None:
+def _sort_heap(line: list[int], key: Sequence[float], start: int, stop: int) -> None:
     for last in range(stop - 1, start, -1):
         place, line[last] = line[last], line[start]
         _settle(line, key, start, 0, last - start, place)
@@ -115,7 +136,7 @@ def _sort_heap(line: list[int], key: list[int], start: int, stop: int) -> None:
 # -- partitions ----------------------------------------------------------------------------------------------------
 
 
-def _partition(line: list[int], key: list[int], first: int, last: int) -> int:
+def _partition(line: list[int], key: Sequence[float], first: int, last: int) -> int:
     """Divides line[first:last] at the median of three of its elements; returns where the upper part begins."""
     a, b, c = first + 1, first + (last - first) // 2, last - 1
     x, y, z = key[line[a]], key[line[b]], key[line[c]]
@@ -160,7 +181,7 @@ def _sort(line: list[int], key: list[int], n: int) -> None:
         line[:n] = sorted(line[:n], key=key.__getitem__)
 
 
-def _partition_all(line: list[int], key: list[int], first: int, last: int, depth: int) -> None:
+def _partition_all(line: list[int], key: Sequence[float], first: int, last: int, depth: int) -> None:
     while last - first > 16:
         if depth == 0:
             _select_by_heap(line, key, first, last, last)

@@ -227,13 +227,28 @@ def _most_frequent(a: np.ndarray, dim: int) -> np.ndarray:
     _along(first, dim, slice(1, None))[...] = _along(ordered, dim, slice(1, None)) != _along(ordered, dim, slice(-1))
     lengths = places - np.maximum.accumulate(np.where(first, places, 0), dim)  # of the run so far
     found = np.take_along_axis(order, np.argmax(lengths, dim, keepdims=True), dim)
-    tied = (a == np.take_along_axis(a, found, dim)).sum(dim) > 1  # NaNs are all different here
-    return _settled(a, dim, found, tied, _last_of_run)
+    tied = (a == np.take_along_axis(a, found, dim)).sum(dim) > 1
+    return _settled(a, dim, found, tied | np.isnan(_sortable(a)).any(dim), _last_of_run)
 
 
 def _last_of_run(line: np.ndarray, place: np.ndarray) -> int:
+    if np.isnan(line).any():
+        return _last_of_run_among_nans(line.astype(np.float64).tolist())
     key = ties.ranks(line)
     return [i for i in ties.ascending(key) if key[i] == key[int(place[0])]][-1]
+
+
+def _last_of_run_among_nans(key: list[float]) -> int:
+    """As the C++ behind PyTorch has it: NaNs are all different, and leave equal numbers apart when they are sorted."""
+    found, longest, length = 0, 0, 0
+    line = ties.ascending_by_less(key)
+    for i, j in zip(line, [*line[1:], None]):
+        length += 1
+        if j is None or key[i] != key[j]:
+            if length > longest:
+                found, longest = i, length
+            length = 0
+    return found
 
 
 def _running(extreme: np.ufunc) -> Any:
