@@ -22,6 +22,7 @@ class _Mode(threading.local):
 
     grad = True
     inference = False
+    asked = False  # whether inside inference_mode, which records nothing, somebody switched recording on
     gradients_seen = False  # whether, in this backward pass, code of the user's has had a gradient in its hands
     frozen_statistics = False  # while a checkpoint computes again: running estimates have seen this batch already
     mapped: tuple[frozenset[int], ...] = ()  # for each vmap around: the version counters of what it takes slices of
@@ -43,7 +44,7 @@ def is_grad_enabled() -> bool:
     ...     torch.is_grad_enabled()
     False
     """
-    return mode.grad
+    return mode.grad or mode.asked
 
 
 def is_inference_mode_enabled() -> bool:
@@ -61,16 +62,19 @@ class _GradContext:
 
     grad = True
     inference: bool | None = None  # None: leave as it is
-    _before: list[tuple[bool, bool]]
+    _before: list[tuple[bool, bool, bool]]
 
     def __enter__(self) -> None:
-        self.__dict__.setdefault("_before", []).append((mode.grad, mode.inference))
-        mode.grad = self.grad
+        self.__dict__.setdefault("_before", []).append((mode.grad, mode.inference, mode.asked))
         if self.inference is not None:
             mode.inference = self.inference
+        self._switch()
 
     def __exit__(self, *exc: object) -> None:
-        mode.grad, mode.inference = self._before.pop()
+        mode.grad, mode.inference, mode.asked = self._before.pop()
+
+    def _switch(self) -> None:
+        mode.grad, mode.asked = self.grad and not mode.inference, self.grad and mode.inference
 
     def clone(self) -> _GradContext:
         """A fresh context of the same kind, so that a decorated function may be entered recursively or by threads."""
@@ -137,7 +141,7 @@ class no_grad(_NoArgumentContext):
 
 
 class enable_grad(_NoArgumentContext):
-    """Recording is on inside, also within ``no_grad``.
+    """Recording is on inside, also within ``no_grad``; but ``inference_mode`` records nothing whatever is inside.
 
     >>> import minitorch_bn as torch
     >>> with torch.no_grad(), torch.enable_grad():
@@ -159,12 +163,12 @@ class set_grad_enabled(_GradContext):
 
     def __init__(self, mode: bool) -> None:
         self.grad = bool(mode)
-        self._before = [(_current.grad, _current.inference)]
-        _current.grad = self.grad
+        self._before = [(_current.grad, _current.inference, _current.asked)]
+        self._switch()
 
     def __enter__(self) -> None:
         # the state to return to was noted on construction, which already switched
-        _current.grad = self.grad
+        self._switch()
 
     def __repr__(self) -> str:  # a notebook shows it where the call ends a cell
         return f"torch.autograd.grad_mode.set_grad_enabled(mode={self.grad})"
@@ -174,7 +178,7 @@ class set_grad_enabled(_GradContext):
 
     def __call__(self, func: Callable) -> Callable:
         # as a decorator it must not leave the switch thrown at definition time
-        _current.grad = self._before[0][0]
+        _current.grad, _, _current.asked = self._before[0]
         return super().__call__(func)
 
 
