@@ -69,12 +69,10 @@ def conv_weight_grad(g, x, kernel_shape, stride, padding, dilation, groups=1):
     plan = _plan(x.shape, kernel_shape, padding, dilation, x.dtype.itemsize)
     if plan.grid[4 - x.ndim :] != g.shape[2:]:  # a transposed convolution whose last rows no window reaches
         return reference.conv_weight_grad(g, x, kernel_shape, stride, padding, dilation, groups)
-    filters, weights = g.shape[1], len(plan.starts)
+    filters, weights = g.shape[1], plan.weights
     rows, columns = _best_tile(filters, weights)
     pieces = len(x) * plan.strips
     sums = np.zeros((min(BLOCKS, pieces), _whole(filters, rows), _whole(weights, columns)), x.dtype)
-    if sums.shape[2] > weights:  # what is too much is computed from the first ones again
-        plan = plan._replace(starts=np.resize(plan.starts, sums.shape[2]))
     at_once = max(1, PLANES // ((x.shape[1] * plan.kernel[1] + sums.shape[1]) * plan.length * x.dtype.itemsize))
     tile, work = ((0,) * rows, (0,) * columns), g.size * weights // PRODUCTS
     up = _flat(g.astype(x.dtype, copy=False))
@@ -124,7 +122,8 @@ class _Plan(NamedTuple):
     strips: int  # of a sample
     length: int  # of a plane
     width: int  # of a vector: its lanes
-    starts: np.ndarray  # for each weight of a filter, where its runs start in the planes
+    weights: int  # of a filter
+    starts: np.ndarray  # for each of them, where its runs start in the planes; and some more, to fill a tile
 
 
 @lru_cache(maxsize=256)
@@ -141,7 +140,9 @@ def _plan(shape, kernel, padding, dilation, itemsize):
     length = (vectors | 1) * width
     channel, row, column = np.ogrid[: shape[1], : kernel[0], : kernel[1]]
     starts = ((channel * kernel[1] + column) * length + row * dilation[0] * grid[1]).reshape(-1)
-    return _Plan(sample, grid, kernel, before, dilation, height, -(-grid[0] // height), length, width, starts)
+    strips, more = -(-grid[0] // height), max(columns for _, columns in machine()[1]) - 1
+    starts = np.append(starts, np.zeros(more, starts.dtype))
+    return _Plan(sample, grid, kernel, before, dilation, height, strips, length, width, len(starts) - more, starts)
 
 
 def _flat(x: np.ndarray) -> np.ndarray:
@@ -166,8 +167,9 @@ def _lay_out(x, n, first, plan, planes, at):
             shift = k * plan.dilation[1] - plan.before[1]
             begin = min(columns, max(0, -shift))
             end = max(begin, min(columns, input_columns - shift))
-            planes[plane : plane + (low + top) * columns] = 0
-            planes[plane + (high + top) * columns : plane + rows * columns] = 0
+            if plan.strips > 1:  # else zeros are there from the beginning
+                planes[plane : plane + (low + top) * columns] = 0
+                planes[plane + (high + top) * columns : plane + rows * columns] = 0
             if columns == input_columns and begin < end and low < high:
                 # Rows follow each other as they do in x: a single run, but for what it carries from row to row.
                 count = (high - low) * columns - begin - (columns - end)
@@ -185,16 +187,16 @@ def _lay_out(x, n, first, plan, planes, at):
 
 
 @inner
-def _sum_products(packed, shift, o, starts, planes, j, rows, columns):
-    tile, at = filled(shift, o, rows, columns), o * len(starts)
-    for k in range(len(starts)):
-        tile = add_scaled(tile, packed, at + k * len(rows), planes, starts[k] + j)
+def _sum_products(packed, shift, o, plan, planes, j, rows, columns):
+    tile, at = filled(shift, o, rows, columns), o * plan.weights
+    for k in range(plan.weights):
+        tile = add_scaled(tile, packed, at + k * len(rows), planes, plan.starts[k] + j)
     return tile
 
 
 @Loops
 def _convolve(x, packed, shift, filters, plan, rows, columns, one, y, start, stop):
-    size, starts, width = plan.grid[0] * plan.grid[1], plan.starts, plan.width
+    size, width = plan.grid[0] * plan.grid[1], plan.width
     planes = np.zeros(plan.sample[0] * plan.kernel[1] * plan.length, x.dtype)
     spare = np.empty(len(rows) * len(columns) * width, x.dtype)
     for piece in range(start, stop):
@@ -209,9 +211,9 @@ def _convolve(x, packed, shift, filters, plan, rows, columns, one, y, start, sto
                 fits = o + len(rows) <= filters and j + done <= run
                 to, where, step = (y, at + j, size) if fits else (spare, 0, done)
                 if is_wide:
-                    write(_sum_products(packed, shift, o, starts, planes, j, rows, columns), to, where, step)
+                    write(_sum_products(packed, shift, o, plan, planes, j, rows, columns), to, where, step)
                 else:
-                    write(_sum_products(packed, shift, o, starts, planes, j, rows, one), to, where, step)
+                    write(_sum_products(packed, shift, o, plan, planes, j, rows, one), to, where, step)
                 if not fits:
                     for r in range(min(len(rows), filters - o)):
                         copy(spare, r * done, y, at + r * size + j, min(done, run - j))
@@ -235,10 +237,14 @@ def _correlate(g, x, filters, pieces, at_once, plan, rows, columns, sums, start,
                 n, first = (batch + p) // plan.strips, (batch + p) % plan.strips * plan.height
                 run = min(plan.height, plan.grid[0] - first) * plan.grid[1]
                 _lay_out(x, n, first, plan, planes, p * sample)
+                if most == size:  # a single strip, of whole vectors
+                    copy(g, n * filters * size, up, p * sum_rows * most, filters * size)
+                    continue
                 for o in range(filters):
                     to = (p * sum_rows + o) * most
                     copy(g, (n * filters + o) * size + first * plan.grid[1], up, to, run)
-                    up[to + run : to + most] = 0
+                    for j in range(run, most):
+                        up[to + j] = 0
             for o in range(0, sum_rows, len(rows)):
                 for k in range(0, weights, len(columns)):
                     tile = filled(zeros, 0, rows, columns)

@@ -19,7 +19,8 @@ def max_pool(x, kernel, stride, padding, dilation, ceil_mode=False):
         return reference.max_pool(x, kernel, stride, padding, dilation, ceil_mode)
     out = reference.pool_output_shape(x.shape[2:], kernel, stride, padding, dilation, ceil_mode)
     planes = np.ascontiguousarray(x).reshape(-1, *x.shape[2:])  # (N, C, H, W) -> (N*C, H, W)
-    y, indices = np.empty((len(planes), *out), x.dtype), np.empty((len(planes), *out), np.int64)
+    y = np.empty((len(planes), *out), x.dtype)
+    indices = np.empty(y.shape, reference.index_dtype(x.shape[2:]))
     if (
         tuple(kernel) == tuple(stride) == (2, 2)
         and not any(padding)

@@ -62,27 +62,33 @@ def pool_output_shape(
 def max_pool(
     x: Array, kernel: Shape, stride: Shape, padding: Shape, dilation: Shape, ceil_mode: bool = False
 ) -> tuple[Array, Array]:
-    """The maximum of each window and its flat position in the plane (int64), both (N, C, *out).
+    """The maximum of each window and its flat position in the plane (see `index_dtype`), both (N, C, *out).
 
     Of equal maxima the first counts; a NaN is greater than any number, and of several the last counts.
 
     >>> max_pool(np.array([[[1.0, 3.0, 2.0, 2.0]]]), (2,), (2,), (0,), (1,))
-    (array([[[3., 2.]]]), array([[[1, 2]]]))
+    (array([[[3., 2.]]]), array([[[1, 2]]], dtype=int32))
     """
     spatial = x.shape[2:]
     out = pool_output_shape(spatial, kernel, stride, padding, dilation, ceil_mode)
     taps = list(window_taps(spatial, out, kernel, stride, padding, dilation))
     planes = x.reshape(prod(x.shape[:2]), *spatial)
     y = np.empty((len(planes), *out), x.dtype)
-    indices = np.empty(y.shape, np.int64)
+    indices = np.empty(y.shape, index_dtype(spatial))
     corners = _flat(spatial, [np.arange(o) * s - p for o, s, p in zip(out, stride, padding, strict=True)])
     offsets = _flat(spatial, [np.arange(k) * d for k, d in zip(kernel, dilation, strict=True)]).reshape(-1)
+    corners, offsets = corners.astype(indices.dtype), offsets.astype(indices.dtype)
     step = max(1, BLOCK // max(1, prod(spatial)))
     for start in range(0, len(planes), step):
         block = slice(start, start + step)
         which = _max_of_taps(planes[block], taps, y[block])
         np.add(offsets[which], corners, out=indices[block])
     return y.reshape(*x.shape[:2], *out), indices.reshape(*x.shape[:2], *out)
+
+
+def index_dtype(spatial: Shape) -> np.dtype:
+    """Flat positions in a plane are int32 where they can: half of the memory, and several times faster compiled."""
+    return np.dtype(np.int32 if prod(spatial) < 1 << 31 else np.int64)
 
 
 def adaptive_max_pool(x: Array, output_size: Shape) -> tuple[Array, Array]:

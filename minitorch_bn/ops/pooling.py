@@ -20,7 +20,7 @@ from minitorch_bn.ops import _pooling_checks as checks
 
 
 class MaxPool(Operator, name="MaxPool2DWithIndicesBackward0"):
-    """the greatest element of each window, and its flat position;  the gradient goes to that one"""
+    """the greatest element of each window, and its flat position (any integers);  the gradient goes to that one"""
 
     options = 5
     materialize_grads = False  # positions have no gradient
@@ -192,7 +192,7 @@ def max_pool1d(
     window = checks.check_max_pool1d(input, kernel_size, stride, padding, dilation, ceil_mode, return_indices)
     (k,), (s,), (p,), (d,), ceil_mode = window
     y, indices = MaxPool.apply(input.unsqueeze(-2), (1, k), (1, s), (0, p), (1, d), ceil_mode)
-    return (y.squeeze(-2), indices.squeeze(-2)) if return_indices else y.squeeze(-2)
+    return (y.squeeze(-2), indices.squeeze(-2).long()) if return_indices else y.squeeze(-2)
 
 
 def max_pool2d(
@@ -219,8 +219,8 @@ def max_pool2d(
     (tensor([[[4., 8.]]]), tensor([[[5, 6]]]))
     """
     window = checks.check_max_pool("max_pool2d", input, kernel_size, stride, padding, dilation, ceil_mode)
-    result = MaxPool.apply(input, *window)
-    return result if return_indices else result[0]
+    y, indices = MaxPool.apply(input, *window)
+    return (y, indices.long()) if return_indices else y
 
 
 def max_pool3d(
@@ -239,8 +239,8 @@ def max_pool3d(
     tensor([[[[7.]]]])
     """
     window = checks.check_max_pool("max_pool3d", input, kernel_size, stride, padding, dilation, ceil_mode)
-    result = MaxPool3d.apply(input, *window)
-    return result if return_indices else result[0]
+    y, indices = MaxPool3d.apply(input, *window)
+    return (y, indices.long()) if return_indices else y
 
 
 def avg_pool1d(

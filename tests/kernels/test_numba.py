@@ -7,13 +7,13 @@ import subprocess
 import sys
 import textwrap
 import threading
-from types import FunctionType
+from types import FunctionType, SimpleNamespace
 
 import numpy as np
 import pytest
 
 from minitorch_bn import kernels
-from minitorch_bn.kernels import activation_numpy, conv_numpy, norm_numpy, pool_numpy, selection, tiles
+from minitorch_bn.kernels import _compiled, activation_numpy, conv_numpy, norm_numpy, pool_numpy, selection, tiles
 
 pytest.importorskip("numba", reason="the compiled kernels need numba: pip install minitorch_bn[fast]")
 
@@ -166,7 +166,7 @@ def test_max_pool_and_its_adjoint(rng, window, dtype, values):
     np.testing.assert_array_equal(y, exact)
     np.testing.assert_array_equal(indices, places)
     assert y.dtype == x.dtype
-    assert indices.dtype == np.int64
+    assert indices.dtype == np.int32
     np.testing.assert_array_equal(pool_numba.gather_spatial(x, places), pool_numpy.gather_spatial(x, places))
     g = rng.integers(-4, 5, y.shape).astype(dtype)
     np.testing.assert_array_equal(
@@ -261,6 +261,34 @@ def test_instructions_do_what_their_functions_say(rng, rows, columns, dtype):
         results.append((y, sums))
     for ours, exact in zip(*results, strict=True):
         np.testing.assert_array_equal(ours, exact)  # products of small integers are exact
+
+
+def interpreted(module):
+    """The functions of a module of loops, which run uncompiled: where an index lies outside, that is an error."""
+    names = dict(vars(module))
+    for name, value in vars(module).items():
+        if hasattr(tiles, name):
+            names[name] = getattr(tiles, name)
+        elif isinstance(value, _compiled.Loops):
+            function = FunctionType(value.function.__code__, names)
+            names[name] = lambda steps, size, *args, function=function: function(*args, 0, steps)
+        elif hasattr(value, "__code__") and value.__module__ == module.__name__:
+            function = getattr(value, "py_func", value)  # a loop of this module may be compiled already
+            names[name] = FunctionType(function.__code__, names, name, function.__defaults__)
+    return SimpleNamespace(**names)
+
+
+@pytest.mark.usefixtures("strips")
+@pytest.mark.parametrize("name", [name for name in CONVOLUTIONS if name != "several threads"])
+def test_convolution_reads_and_writes_nothing_outside(rng, name):
+    _, channels, filters, spatial, kernel, padding, dilation = CONVOLUTIONS[name]
+    x, w = rng.integers(-9, 10, (2, channels, *spatial)) * 1.0, rng.integers(-9, 10, (filters, channels, *kernel)) * 1.0
+    geometry = ((1,) * len(kernel), padding, dilation)
+    loops = interpreted(conv_numba)
+    y = loops.conv(x, w, *geometry)
+    np.testing.assert_array_equal(y, conv_numpy.conv(x, w, *geometry))
+    gw = loops.conv_weight_grad(y, x, kernel, *geometry)
+    np.testing.assert_array_equal(gw, conv_numpy.conv_weight_grad(y, x, kernel, *geometry))
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])
