@@ -381,9 +381,7 @@ class Tensor(Variable):
                 check_device(arg)
         check_device(device)
         np_dtype = self._data.dtype if dtype is None else dtypes.as_dtype(dtype).numpy
-        if memory_format is not None:
-            return shapes.to_format(self, np_dtype, memory_format, copy)
-        return self if np_dtype == self._data.dtype and not copy else elementwise.ToCopy.apply(self, np_dtype)
+        return elementwise.to_copy(self, np_dtype, memory_format, copy)
 
     def type(self, dtype: Any = None) -> Any:
         """The legacy type string (``torch.FloatTensor``), or the tensor as another dtype."""
@@ -415,8 +413,9 @@ class Tensor(Variable):
     char = cast("char", dtypes.int8)
 
     def clone(self, *, memory_format: Any = None) -> Any:
-        """A copy with memory of its own, on the tape."""
-        return shapes.contiguous(elementwise.Clone.apply(self), memory_format=memory_format)
+        """A copy with memory of its own, in the same order if no other is given, on the tape."""
+        order = None if memory_format is None else memory_format.order(self._data.ndim)
+        return elementwise.Clone.apply(self, self._data.dtype, order)
 
     def __bool__(self) -> builtin_bool:
         if self._data.size != 1:

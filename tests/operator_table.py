@@ -472,12 +472,12 @@ row(elementwise.Logit, lambda a: a.logit(0.3), lambda a: np.log(np.clip(a, 0.3, 
     thirds)
 row(elementwise.NanToNum, torch.nan_to_num, np.nan_to_num, real)
 row(elementwise.Clone, torch.Tensor.clone, np.copy, real, result=same)
+row(elementwise.Clone, lambda a: a.clone(memory_format=torch.channels_last), np.copy, real(2, 3, 2, 2), result=same)
 row(elementwise.ToCopy, lambda a: a.to(torch.float32), lambda a: a.astype(np.float32), real(2, 3),
     result=always("float32"), orders=0)
 row(elementwise.ToCopy, lambda a: a.to(torch.int16), lambda a: a.astype(np.int16), between_integers,
     result=always("int16"), orders=0)
-row(shape.CloneInOrder, lambda a: a.clone(memory_format=torch.channels_last), np.copy, real(2, 3, 2, 2), result=same)
-row(shape.ToCopyInOrder, lambda a: a.to(torch.float32, memory_format=torch.channels_last),
+row(elementwise.ToCopy, lambda a: a.to(torch.float32, memory_format=torch.channels_last),
     lambda a: a.astype(np.float32), real(2, 3, 2, 2), result=always("float32"), orders=0)
 row(elementwise.Copy, written(lambda a, b: a.copy_(b)), lambda a, b: np.broadcast_to(b, a.shape), real(2, 3), real(3),
     result=same)

@@ -572,25 +572,23 @@ class NanToNum(Operator):
 
 
 class Clone(Operator):
-    """a copy, in memory of its own"""
+    """a copy in a dtype, its dimensions in memory in an order, None for that of a;  the engine casts g back"""
 
-    def forward(ctx, a):
-        return a.copy()
+    options = 2
 
-    def backward(ctx, g):
-        return g
-
-
-class ToCopy(Operator):
-    """a as another dtype; the engine casts the gradient back"""
-
-    options = 1
-
-    def forward(ctx, a, np_dtype):
-        return a.astype(np_dtype)
+    def forward(ctx, a, np_dtype, order):
+        if order is None:
+            return a.astype(np_dtype, "C" if 0 in a.strides else "K")  # expanded dimensions have no order
+        return np.array(a.transpose(order), np_dtype, order="C").transpose(np.argsort(order))
 
     def backward(ctx, g):
         return g
+
+
+class ToCopy(Clone):
+    """the same, asked for by ``to``"""
+
+    __slots__ = ()
 
 
 class Copy(Operator, name="CopyBackwards"):
@@ -757,7 +755,7 @@ def _stepwise_function(operator: type[Operator], formula: str, case: str) -> Any
     def method(input: Any) -> Any:
         require_tensor(name, input)
         check_stepwise(name, input)
-        return (Clone if input._data.dtype.kind in "iu" else operator).apply(input)
+        return input.clone() if input._data.dtype.kind in "iu" else operator.apply(input)
 
     method.__doc__ = f"{formula}, element by element; its gradient is 0.{example(name, case)}"
     method.__name__ = method.__qualname__ = name
@@ -901,6 +899,15 @@ def masked_fill_arguments(input: Any, mask: Any, value: Any) -> tuple:
     return MaskedFillTensor, value
 
 
+def to_copy(input: Any, np_dtype: Any, memory_format: Any = None, copy: bool = False) -> Any:
+    """The tensor in another dtype and order of memory; itself if nothing changes and no copy is asked for."""
+    data = input._data
+    order = None if memory_format is None else memory_format.order(data.ndim)
+    if np_dtype == data.dtype and not copy and (order is None or data.transpose(order).flags.c_contiguous):
+        return input
+    return ToCopy.apply(input, np_dtype, order)
+
+
 def nan_to_num(input: Any, nan: float | None = None, posinf: float | None = None, neginf: float | None = None) -> Any:
     """NaN (default 0) and infinities (default: the dtype's limits) replaced.
 
@@ -909,7 +916,7 @@ def nan_to_num(input: Any, nan: float | None = None, posinf: float | None = None
     tensor([0., 1.])
     """
     if input.dtype.category < 2:
-        return Clone.apply(input)
+        return input.clone()
     return NanToNum.apply(input, 0.0 if nan is None else nan, posinf, neginf)
 
 

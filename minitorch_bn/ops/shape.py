@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from minitorch_bn._layout import contiguous_format
+from minitorch_bn._layout import contiguous_format, preserve_format
 from minitorch_bn.autograd.node import Operator
 from minitorch_bn.autograd.variable import Variable, wrap
 from minitorch_bn.ops._common import (
@@ -220,26 +220,6 @@ class Unbind(Operator):
 
     def backward(ctx, *grads):
         return Stack.apply(*grads, ctx.dim)
-
-
-class CloneInOrder(Operator, name="CloneBackward0"):
-    """a copy in another dtype whose elements lie in memory in the order of some dimensions;  the engine casts g back"""
-
-    options = 2
-
-    def forward(ctx, a, np_dtype, order):
-        if order is None:
-            return a.astype(np_dtype)
-        return np.array(a.transpose(order), np_dtype, order="C").transpose(np.argsort(order))
-
-    def backward(ctx, g):
-        return g
-
-
-class ToCopyInOrder(CloneInOrder, name="ToCopyBackward0"):
-    """the same, asked for by ``to``"""
-
-    __slots__ = ()
 
 
 class Cat(Operator):
@@ -914,21 +894,12 @@ def contiguous(input: Any, *, memory_format: Any = contiguous_format) -> Any:
     >>> torch.zeros(2, 3).t().contiguous().is_contiguous()
     True
     """
-    if memory_format is contiguous_format:
-        return input if input._data.flags.c_contiguous else input.clone()
-    order = None if memory_format is None else memory_format.order(input._data.ndim)
-    if order is None or input._data.transpose(order).flags.c_contiguous:
+    order = None if memory_format is contiguous_format else memory_format.order(input._data.ndim)
+    if (input._data if order is None else input._data.transpose(order)).flags.c_contiguous:
         return input
-    return CloneInOrder.apply(input, input._data.dtype, order)
-
-
-def to_format(input: Any, np_dtype: Any, memory_format: Any, copy: bool) -> Any:
-    """The tensor in another dtype and order of memory; itself if nothing changes and no copy is asked for."""
-    order = memory_format.order(input._data.ndim)
-    in_order = order is None or input._data.transpose(order).flags.c_contiguous
-    if in_order and not copy and np_dtype == input._data.dtype:
-        return input
-    return ToCopyInOrder.apply(input, np_dtype, order)
+    if memory_format is preserve_format:
+        raise RuntimeError("preserve memory format is unsupported by the contiguous operator")
+    return input.clone(memory_format=memory_format)
 
 
 def meshgrid(*tensors: Any, indexing: str = "ij") -> tuple:
