@@ -207,13 +207,10 @@ class AccumulateGrad(Node):
     """Where a gradient ends: adds it to ``variable.grad``. The leaf knows this node only weakly, so no cycle arises."""
 
     __slots__ = ("variable",)
+    variable: Variable
     edges = _saved = ()
     # Two threads may run backward into the same leaf; a recorded sum may meet a new leaf while the lock is held.
     _lock = threading.RLock()
-
-    def __init__(self, variable: Variable) -> None:
-        self.variable = variable
-        self.sequence_nr = _next_sequence_number()
 
     @property
     def output_meta(self) -> tuple:
@@ -280,14 +277,14 @@ def gradient_edge(tensor: Variable) -> tuple[Node, int]:
 def _accumulator_of(leaf: Variable) -> Node:
     """The one node that adds to a leaf's gradient: as long as any graph holds it, all of them share it."""
     reference = leaf._accumulator
-    node = reference() if reference is not None else None
+    node = reference and reference()
     if node is None:
-        with AccumulateGrad._lock:  # two threads may come here at once
-            reference = leaf._accumulator
-            node = reference() if reference is not None else None
-            if node is None:
-                node = AccumulateGrad(leaf)
-                leaf._accumulator = weakref.ref(node)
+        with AccumulateGrad._lock:
+            if leaf._accumulator is not reference:  # another thread came first
+                return _accumulator_of(leaf)
+            node = AccumulateGrad()
+            node.variable, node.sequence_nr = leaf, _next_sequence_number()
+            leaf._accumulator = weakref.ref(node)
     return node
 
 
@@ -317,23 +314,23 @@ class Operator(Node):
     def apply(cls, *args: Any) -> Any:
         """Runs the operator on Tensors (and plain values), and records it if a gradient may be asked for."""
         ctx = cls()
-        arrays, out = ctx._call(args)
+        recorded, arrays, out = ctx._call(args)
         if type(out) is tuple:
             result: Any = tuple([None if array is None else wrap(array) for array in out])
-            if type(ctx.edges) is list:
+            if recorded:
                 ctx._record(args, arrays, out, result)
         else:
             result = wrap(out)
-            if type(ctx.edges) is list:
+            if recorded:
                 ctx._record(args, arrays, (out,), (result,))
         if cls.is_view:
             views.attach(ctx, args, result if type(result) is tuple else (result,))
-        elif type(ctx.edges) is tuple and mode.inference:
+        elif not recorded and mode.inference:
             mark(result)
         return result
 
-    def _call(ctx, args: tuple) -> tuple[list, Any]:
-        """Notes where gradients would go (a list, if to anywhere) and runs ``forward``: what it got, what it gave."""
+    def _call(ctx, args: tuple) -> tuple[bool, list, Any]:
+        """Runs ``forward``: whether a gradient may be asked for, what it got, what it gave."""
         arrays: list = []
         edges: list = []
         wanted, recording = False, mode.grad
@@ -353,10 +350,10 @@ class Operator(Node):
         if ctx.options:
             del edges[-ctx.options :]
         ctx._saved = ()
-        ctx.edges = edges if wanted else tuple(edges)
+        ctx.edges = edges
         try:
             # views do no arithmetic that could warn, and replaying one may call operators
-            return arrays, ctx.forward(*arrays) if ctx.is_view else mode.quietly(ctx.forward, *arrays)
+            return wanted, arrays, ctx.forward(*arrays) if ctx.is_view else mode.quietly(ctx.forward, *arrays)
         except ValueError:
             # Where operands do not broadcast, PyTorch's text instead of numpy's.
             broadcast_shapes(*(a.shape for a in arrays if isinstance(a, np.ndarray)))
@@ -389,9 +386,8 @@ class Operator(Node):
         views.check_inplace(target, [a for a in args if isinstance(a, Variable)])
         ctx = _new(cls)
         operands = (target, *args)
-        arrays, out = ctx._call(operands)
+        recording, arrays, out = ctx._call(operands)
         views.check_fits(target, np.asarray(out))
-        recording = type(ctx.edges) is list
         if recording:
             operands = tuple(views.as_before(a, target, ctx._saved) for a in operands)
         np.copyto(target._data, out, casting="unsafe")

@@ -80,7 +80,7 @@ def fold(running_mean, running_var, mean, var, ratio, momentum):
     """Moves running estimates: see ``norm_numpy.fold``."""
     if running_mean.dtype.char not in "fd" or type(ratio) is not float:
         return reference.fold(running_mean, running_var, mean, var, ratio, momentum)
-    finite = np.ones(1, np.bool_)
+    finite = np.array([True])
     _fold(1, 1, running_mean, running_var, mean, var, ratio, momentum, finite)
     return None if finite[0] else reference.fold(running_mean, running_var, mean, var, ratio, momentum)
 

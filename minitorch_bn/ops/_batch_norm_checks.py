@@ -27,7 +27,8 @@ def is_plain(input: Any, running_mean: Any, running_var: Any, weight: Any, bias:
         and 1 < x.ndim
         and x.size != x.shape[1]
         and eps > 0
-        and not (running_mean.requires_grad or running_var.requires_grad)
+        and not (running_mean._requires_grad or running_var._requires_grad)
+        and running_mean._view is running_var._view is None
     )
 
 
