@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from minitorch_bn.autograd.grad_mode import mode, no_grad
+from minitorch_bn.autograd.grad_mode import no_grad, thread
 from minitorch_bn.autograd.variable import Variable
 from minitorch_bn.autograd.views import refuse_overlap
 from minitorch_bn.dtypes import int64
@@ -127,7 +127,7 @@ def _into(out: Any, function: Callable, args: tuple, named: dict[str, Any]) -> A
         if not isinstance(target, Variable):
             raise TypeError(f"{name}(): argument 'out' must be Tensor, not {type(target).__name__}")
         refuse_overlap(target._data)
-    if mode.grad and any(t.requires_grad for t in (*outs, *_tensors(args), *_tensors(named.values()))):
+    if thread.mode.grad and any(t.requires_grad for t in (*outs, *_tensors(args), *_tensors(named.values()))):
         raise RuntimeError(
             f"{name}(): functions with out=... arguments don't support automatic differentiation, but one of the "
             "arguments requires grad."

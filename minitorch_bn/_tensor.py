@@ -16,7 +16,7 @@ from minitorch_bn._layout import contiguous_format, layout, strided
 from minitorch_bn._scope import METHODS, AbsentMethod
 from minitorch_bn._tensor_str import tensor_str
 from minitorch_bn.autograd import engine, hooks, inference, views
-from minitorch_bn.autograd.grad_mode import mode
+from minitorch_bn.autograd.grad_mode import thread
 from minitorch_bn.autograd.variable import Variable, set_tensor_class, wrap
 from minitorch_bn.ops import (
     activation,
@@ -509,6 +509,7 @@ class Tensor(Variable):
     __rmatmul__ = dunder(linalg.matmul, reflected=True, operands=(Variable, np.ndarray))
 
     def __neg__(self) -> Any:
+        mode = thread.mode
         if mode.grad or mode.inference or self._data.dtype.kind != "f":
             return elementwise.neg(self)
         return wrap(mode.quietly(np.negative, self._data))

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from minitorch_bn.autograd.grad_mode import mode
+from minitorch_bn.autograd.grad_mode import Mode, thread
 from minitorch_bn.autograd.hooks import call_chain, call_node_hooks, call_post_accumulate_hooks, call_tensor_hooks
 from minitorch_bn.autograd.node import AccumulateGrad, Node, accumulate, gradient_edge
 from minitorch_bn.autograd.variable import Variable, wrap
@@ -55,6 +55,7 @@ def run_backward(
     heap: list[int] = []
     edges: Any = roots
     results: Any = grads
+    mode = thread.mode
     before = mode.grad, mode.gradients_seen
     mode.grad, mode.gradients_seen = create_graph, not fresh
     try:
@@ -73,7 +74,7 @@ def run_backward(
                 if number in waiting:
                     node_grads = waiting[number][1]
                     so_far = node_grads[output_nr]
-                    node_grads[output_nr] = grad if so_far is None else _add(so_far, grad)
+                    node_grads[output_nr] = grad if so_far is None else _add(so_far, grad, mode)
                 else:
                     node_grads = [None] * len(meta)
                     node_grads[output_nr] = grad
@@ -106,7 +107,7 @@ def run_backward(
         mode.grad, mode.gradients_seen = before
 
 
-def _add(a: Any, b: Any) -> Any:
+def _add(a: Any, b: Any, mode: Mode) -> Any:
     """The sum of two gradients, on the tape if this backward is itself recorded."""
     return a + b if mode.grad else wrap(mode.quietly(np.add, a._data, b._data))
 

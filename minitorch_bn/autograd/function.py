@@ -6,7 +6,7 @@ import functools
 from typing import TYPE_CHECKING, Any
 
 from minitorch_bn.autograd import views
-from minitorch_bn.autograd.grad_mode import mode, no_grad
+from minitorch_bn.autograd.grad_mode import no_grad, thread
 from minitorch_bn.autograd.node import Node, _new, _next_sequence_number, gradient_edge, trace
 from minitorch_bn.autograd.variable import Variable, wrap
 
@@ -58,7 +58,7 @@ class FunctionCtx(Node):
         return value  # what a user saves beside inputs and outputs is his constant, as in PyTorch
 
     def backward(self, *grads: Any) -> tuple:
-        mode.gradients_seen = True
+        thread.mode.gradients_seen = True
         result = self._rule()(self, *grads)
         result = result if isinstance(result, tuple) else (result,)
         if len(result) > len(self.edges) and all(g is None for g in result[len(self.edges) :]):
@@ -179,7 +179,7 @@ class Function:
             args = _in_order(cls.forward, leading, args, kwargs)
         tensors = tuple(isinstance(a, Variable) for a in args)
         needs = tuple(bool(t and a.requires_grad) for t, a in zip(tensors, args))
-        recording = mode.grad and any(needs)
+        recording = thread.mode.grad and any(needs)
         ctx.edges = [gradient_edge(a) if recording and n else None for n, a in zip(needs, args)]
         ctx._needs = needs
         ctx._is_tensor = tensors
@@ -224,7 +224,7 @@ def _note_changed(ctx: FunctionCtx, outputs: tuple) -> None:
                 "Some elements marked as dirty during the forward method were not returned as output. The inputs that "
                 "are modified inplace must all be outputs of the Function."
             )
-        if mode.grad and tensor._requires_grad and tensor._node is None:
+        if thread.mode.grad and tensor._requires_grad and tensor._node is None:
             raise RuntimeError("a leaf Variable that requires grad has been used in an in-place operation.")
         views.check_inplace(tensor)
 
@@ -261,7 +261,7 @@ def once_differentiable(fn: Callable) -> Callable:
     def wrapped(ctx: Any, *grads: Any) -> Any:
         with no_grad():
             outputs = fn(ctx, *grads)
-        if not mode.grad or not any(isinstance(g, Variable) and g.requires_grad for g in grads):
+        if not thread.mode.grad or not any(isinstance(g, Variable) and g.requires_grad for g in grads):
             return outputs
         as_tuple = outputs if isinstance(outputs, tuple) else (outputs,)
         barred = tuple(_Barred.apply(out, *grads) if isinstance(out, Variable) else out for out in as_tuple)

@@ -13,27 +13,39 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-class _Mode(threading.local):
-    """The switches of the running thread; a new thread starts with recording on.
+class Mode:
+    """The switches of a thread; a new one starts with recording on.
 
     ``quietly(f, *args)`` calls ``f`` with numpy's floating-point warnings off: inf and nan are values here. It runs in
     a context of the thread's own where they are off for good, which costs a twentieth of switching them off and on.
     """
 
-    grad = True
-    inference = False
-    asked = False  # whether inside inference_mode, which records nothing, somebody switched recording on
-    gradients_seen = False  # whether, in this backward pass, code of the user's has had a gradient in its hands
-    frozen_statistics = False  # while a checkpoint computes again: running estimates have seen this batch already
-    mapped: tuple[frozenset[int], ...] = ()  # for each vmap around: the version counters of what it takes slices of
-
     def __init__(self) -> None:
+        self.grad = True
+        self.inference = False
+        self.asked = False  # whether inside inference_mode, which records nothing, somebody switched recording on
+        self.gradients_seen = (
+            False  # whether, in this backward pass, code of the user's has had a gradient in its hands
+        )
+        self.frozen_statistics = (
+            False  # while a checkpoint computes again: running estimates have seen this batch already
+        )
+        self.mapped: tuple[
+            frozenset[int], ...
+        ] = ()  # for each vmap around: version counters of what it takes slices of
         context = contextvars.Context()
         context.run(np.seterr, all="ignore")
         self.quietly = context.run
 
 
-mode = _Mode()
+class _Thread(threading.local):
+    """The running thread. To look up its ``mode`` takes a while: what runs often does so once."""
+
+    def __init__(self) -> None:
+        self.mode = Mode()
+
+
+thread = _Thread()
 
 
 def is_grad_enabled() -> bool:
@@ -44,7 +56,7 @@ def is_grad_enabled() -> bool:
     ...     torch.is_grad_enabled()
     False
     """
-    return mode.grad or mode.asked
+    return thread.mode.grad or thread.mode.asked
 
 
 def is_inference_mode_enabled() -> bool:
@@ -54,7 +66,7 @@ def is_inference_mode_enabled() -> bool:
     >>> torch.is_inference_mode_enabled()
     False
     """
-    return mode.inference
+    return thread.mode.inference
 
 
 class _GradContext:
@@ -65,15 +77,18 @@ class _GradContext:
     _before: list[tuple[bool, bool, bool]]
 
     def __enter__(self) -> None:
+        mode = thread.mode
         self.__dict__.setdefault("_before", []).append((mode.grad, mode.inference, mode.asked))
         if self.inference is not None:
             mode.inference = self.inference
         self._switch()
 
     def __exit__(self, *exc: object) -> None:
+        mode = thread.mode
         mode.grad, mode.inference, mode.asked = self._before.pop()
 
     def _switch(self) -> None:
+        mode = thread.mode
         mode.grad, mode.asked = self.grad and not mode.inference, self.grad and mode.inference
 
     def clone(self) -> _GradContext:
@@ -163,7 +178,7 @@ class set_grad_enabled(_GradContext):
 
     def __init__(self, mode: bool) -> None:
         self.grad = bool(mode)
-        self._before = [(_current.grad, _current.inference, _current.asked)]
+        self._before = [(thread.mode.grad, thread.mode.inference, thread.mode.asked)]
         self._switch()
 
     def __enter__(self) -> None:
@@ -178,7 +193,7 @@ class set_grad_enabled(_GradContext):
 
     def __call__(self, func: Callable) -> Callable:
         # as a decorator it must not leave the switch thrown at definition time
-        _current.grad, _, _current.asked = self._before[0]
+        thread.mode.grad, _, thread.mode.asked = self._before[0]
         return super().__call__(func)
 
 
@@ -201,6 +216,3 @@ class inference_mode(_GradContext):
 
     def clone(self) -> inference_mode:
         return type(self)(self.inference)
-
-
-_current = mode  # set_grad_enabled's argument shadows the name

@@ -6,7 +6,7 @@ import itertools
 import weakref
 from typing import TYPE_CHECKING, Any
 
-from minitorch_bn.autograd.grad_mode import mode
+from minitorch_bn.autograd.grad_mode import thread
 from minitorch_bn.autograd.variable import Variable
 
 if TYPE_CHECKING:
@@ -99,7 +99,7 @@ def call_tensor_hooks(node: Any, grads: list) -> None:
 
 def call_chain(hooks: dict, grad: Any) -> Any:
     """Each hook sees what the one before it returned."""
-    mode.gradients_seen = True
+    thread.mode.gradients_seen = True
     for fn in tuple(hooks.values()):
         result = fn(grad)
         if result is not None:
@@ -110,7 +110,7 @@ def call_chain(hooks: dict, grad: Any) -> Any:
 
 def call_node_hooks(hooks: dict, values: tuple, *others: Any) -> tuple:
     """Node hooks see all gradients at once and may return a new tuple of them."""
-    mode.gradients_seen = True
+    thread.mode.gradients_seen = True
     for fn in tuple(hooks.values()):
         result = fn(values, *others)
         if result is None:

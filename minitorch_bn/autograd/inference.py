@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from minitorch_bn.autograd.grad_mode import mode
+from minitorch_bn.autograd.grad_mode import thread
 from minitorch_bn.autograd.variable import wrap
 
 
@@ -24,7 +24,7 @@ def mark(result: Any) -> None:
 def made(data: Any) -> Any:
     """``wrap`` for new tensors."""
     tensor = wrap(data)
-    if mode.inference:
+    if thread.mode.inference:
         tensor._version_counter = Untracked((0,))
     return tensor
 
@@ -53,7 +53,7 @@ def check_saving(counter: list[int]) -> None:
 
 def check_change(tensor: Any) -> None:
     """Refuses an in-place change of an inference tensor outside ``inference_mode``."""
-    if is_inference(tensor) and not mode.inference:
+    if is_inference(tensor) and not thread.mode.inference:
         raise RuntimeError(
             "Inplace update to inference tensor outside InferenceMode is not allowed.You can make a clone to get a "
             "normal tensor before doing inplace update.See https://github.com/pytorch/rfcs/pull/17 for more details."
@@ -62,5 +62,5 @@ def check_change(tensor: Any) -> None:
 
 def check_requiring_grad(tensor: Any) -> None:
     """Refuses to ask for gradients of an inference tensor outside ``inference_mode``."""
-    if is_inference(tensor) and not mode.inference:
+    if is_inference(tensor) and not thread.mode.inference:
         raise RuntimeError("Setting requires_grad=True on inference tensor outside InferenceMode is not allowed.")

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from minitorch_bn.autograd import views
-from minitorch_bn.autograd.grad_mode import mode
+from minitorch_bn.autograd.grad_mode import thread
 from minitorch_bn.autograd.hooks import add_hook, call_post_accumulate_hooks
 from minitorch_bn.autograd.inference import check_saving, mark
 from minitorch_bn.autograd.variable import Variable, wrap, wrap_output
@@ -156,7 +156,7 @@ class Node:
         """What ``save_for_backward`` kept, as Tensors; connected to the graph if this backward is itself recorded."""
         if self._saved is None:
             raise RuntimeError(_FREED)
-        connect = self._shows_saved or mode.grad
+        connect = self._shows_saved or thread.mode.grad
         tensors = []
         for entry in self._saved:
             if type(entry) is tuple:
@@ -232,6 +232,7 @@ class AccumulateGrad(Node):
         variable = self.variable
         if variable._requires_grad:  # else it was switched off since
             with self._lock:
+                mode = thread.mode
                 accumulate(variable, grad, mode.grad, not mode.gradients_seen)
             if variable._post_accumulate_hooks is not None:
                 call_post_accumulate_hooks(variable)
@@ -252,7 +253,7 @@ def accumulate(variable: Variable, grad: Any, keep_graph: bool, take_over: bool 
     elif keep_graph or not total._data.flags.writeable:
         variable._grad = total + grad
     else:
-        mode.quietly(np.add, total._data, grad._data, total._data)
+        thread.mode.quietly(np.add, total._data, grad._data, total._data)
         total._version_counter[0] += 1
 
 
@@ -277,7 +278,7 @@ def gradient_edge(tensor: Variable) -> tuple[Node, int]:
 def _accumulator_of(leaf: Variable) -> Node:
     """The one node that adds to a leaf's gradient: as long as any graph holds it, all of them share it."""
     reference = leaf._accumulator
-    node = reference and reference()
+    node = None if reference is None else reference()
     if node is None:
         with AccumulateGrad._lock:
             if leaf._accumulator is not reference:  # another thread came first
@@ -325,7 +326,7 @@ class Operator(Node):
                 ctx._record(args, arrays, (out,), (result,))
         if cls.is_view:
             views.attach(ctx, args, result if type(result) is tuple else (result,))
-        elif not recorded and mode.inference:
+        elif not recorded and thread.mode.inference:
             mark(result)
         return result
 
@@ -333,6 +334,7 @@ class Operator(Node):
         """Runs ``forward``: whether a gradient may be asked for, what it got, what it gave."""
         arrays: list = []
         edges: list = []
+        mode = thread.mode
         wanted, recording = False, mode.grad
         for arg in args:
             edge = None

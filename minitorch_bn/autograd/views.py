@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.lib.array_utils import byte_bounds
 
-from minitorch_bn.autograd.grad_mode import enable_grad, mode
+from minitorch_bn.autograd.grad_mode import enable_grad, thread
 from minitorch_bn.autograd.hooks import retain_on
 from minitorch_bn.autograd.inference import check_change
 from minitorch_bn.autograd.variable import Variable, wrap
@@ -74,7 +74,7 @@ def attach(ctx: Node, args: tuple, outputs: tuple) -> None:
     """Marks the outputs of a view operator as views of its input's base."""
     source, options = args[0], args[1:]
     forbidden = None
-    if not mode.grad:
+    if not thread.mode.grad:
         forbidden = "no_grad"
     elif len(outputs) > 1 or getattr(ctx, "is_multi_view", False):
         forbidden = "multiple"
@@ -157,7 +157,7 @@ def check_inplace(target: Any, operands: Any = ()) -> None:
     for operand in operands:
         if operand._version_counter is target._version_counter:
             _check_overlap(target._data, operand._data)
-    if not mode.grad:
+    if not thread.mode.grad:
         return
     view = target._view
     if view is not None and (target.requires_grad or any(operand.requires_grad for operand in operands)):

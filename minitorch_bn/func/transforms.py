@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from minitorch_bn.autograd.functional import pull_back, rows, stacked, units, zeros_like
-from minitorch_bn.autograd.grad_mode import enable_grad, mode
+from minitorch_bn.autograd.grad_mode import enable_grad, thread
 from minitorch_bn.autograd.node import AccumulateGrad, gradient_edge
 from minitorch_bn.autograd.variable import Variable, wrap
 from minitorch_bn.utils._pytree import TreeSpec, pretty, tree_flatten, tree_map, tree_unflatten
@@ -31,7 +31,7 @@ class _Call:
     """
 
     def __init__(self, func: Callable, primals: tuple, has_aux: bool, who: str) -> None:
-        self.recording = mode.grad  # whether a tape outside may want to go on from the results
+        self.recording = thread.mode.grad  # whether a tape outside may want to go on from the results
         leaves, self.inputs_spec = tree_flatten(primals)
         with enable_grad():
             self.inputs = [_alias(leaf, self.recording) for leaf in leaves]
@@ -86,7 +86,7 @@ class _Call:
 
     def goes_on(self, vectors: Sequence) -> bool:
         """Whether a derivative along these vectors may be differentiated again by a tape outside."""
-        return mode.grad and (self.outside or any(v.requires_grad for v in vectors))
+        return thread.mode.grad and (self.outside or any(v.requires_grad for v in vectors))
 
     def pull(self, vectors: Sequence, retain_graph: bool | None = None) -> list:
         """vectors . Jacobian, one entry an input; zeros where an input has no influence."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from minitorch_bn.autograd.grad_mode import mode
+from minitorch_bn.autograd.grad_mode import thread
 from minitorch_bn.autograd.variable import Variable, wrap
 from minitorch_bn.ops.shape import stack
 from minitorch_bn.random import default_generator
@@ -150,13 +150,13 @@ class _Batch:
 
     def call(self, sample: list) -> list:
         """The leaves of one call's result."""
-        before = mode.mapped
+        before = thread.mode.mapped
         sliced = {id(leaf._version_counter) for leaf, dim in zip(self.leaves, self.dims) if dim is not None}
-        mode.mapped = (*before, frozenset(sliced))  # views share their counter: known again by it
+        thread.mode.mapped = (*before, frozenset(sliced))  # views share their counter: known again by it
         try:
             leaves, spec = tree_flatten(self.func(*tree_unflatten(sample, self.args_spec), **self.kwargs))
         finally:
-            mode.mapped = before
+            thread.mode.mapped = before
         if self.spec is not None and spec != self.spec:
             raise RuntimeError(
                 f"vmap({self.name}, ...): `{self.name}` returned {self.spec} for one sample and {spec} for another."

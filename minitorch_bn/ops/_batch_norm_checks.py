@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from minitorch_bn.autograd.grad_mode import mode
+from minitorch_bn.autograd.grad_mode import thread
 from minitorch_bn.autograd.variable import Variable
 
 
@@ -124,7 +124,7 @@ def expanded_mask(mask: Any, input: Any) -> Any:
 
 def check_mapped(running_mean: Any, running_var: Any) -> None:
     """Inside ``vmap`` each sample needs running estimates of its own."""
-    for sliced in mode.mapped:
+    for sliced in thread.mode.mapped:
         if id(running_mean._version_counter) not in sliced or id(running_var._version_counter) not in sliced:
             raise RuntimeError(
                 "Batch norm got a batched tensor as input while the running_mean or running_var, which will be updated "

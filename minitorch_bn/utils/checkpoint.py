@@ -7,7 +7,7 @@ import warnings
 from typing import TYPE_CHECKING, Any
 
 from minitorch_bn.autograd.engine import run_backward
-from minitorch_bn.autograd.grad_mode import enable_grad, mode
+from minitorch_bn.autograd.grad_mode import enable_grad, thread
 from minitorch_bn.autograd.node import _FREED, AccumulateGrad, Node, _next_sequence_number, gradient_edge, trace
 from minitorch_bn.autograd.variable import Variable, wrap_output
 from minitorch_bn.random import default_generator
@@ -76,7 +76,7 @@ def checkpoint(
     if determinism_check not in ("default", "none"):
         raise ValueError(f"determinism_check should be one of ['default', 'none'], but got {determinism_check}")
     first_context, second_context = context_fn()
-    if not mode.grad:
+    if not thread.mode.grad:
         with first_context:
             return function(*args, **kwargs)
     call = _Call(function, args, kwargs, second_context, preserve_rng_state, determinism_check == "default")
@@ -160,7 +160,7 @@ class CheckpointFunctionBackward(Node):
         sent = [(gradient_edge(out), grad) for out, grad in zip(outputs, grads) if grad is not None]
         captures: dict = dict.fromkeys(edge for edge in self.edges)
         roots, vectors = [edge for edge, _ in sent], [grad for _, grad in sent]
-        run_backward(roots, vectors, mode.grad, mode.grad, captures, stop_there=True)
+        run_backward(roots, vectors, thread.mode.grad, thread.mode.grad, captures, stop_there=True)
         return tuple(captures.values())
 
 
@@ -189,14 +189,14 @@ def _edges_out(outputs: list, born: int) -> list:
 @contextlib.contextmanager
 def _as_the_first_time(rng: Any) -> Iterator[None]:
     """The random numbers of the first computation; running estimates stay as that left them."""
-    before, generator = mode.frozen_statistics, default_generator._state_array()
-    mode.frozen_statistics = True
+    before, generator = thread.mode.frozen_statistics, default_generator._state_array()
+    thread.mode.frozen_statistics = True
     try:
         if rng is not None:
             default_generator._set_state_array(rng)
         yield
     finally:
-        mode.frozen_statistics = before
+        thread.mode.frozen_statistics = before
         if rng is not None:
             default_generator._set_state_array(generator)
 
