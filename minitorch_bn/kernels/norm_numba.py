@@ -14,10 +14,12 @@ from __future__ import annotations
 import numpy as np
 
 from minitorch_bn.kernels import norm_numpy as reference
-from minitorch_bn.kernels._compiled import Loops, ordered
+from minitorch_bn.kernels._compiled import Loops, inner, ordered
 
+NEAR = 16  # rows that are still in the cache when they are read again
 LONG = 1 << 16  # elements: a stretch of memory long enough to be read at full speed
-WIDTH = 64  # channels that a thread takes of each row, at least
+PART, ROWS = 1 << 15, 1 << 6  # elements and rows that a block of rows has at least, if there are not too few
+BLOCKS = 8  # of rows at most, each with sums of its own: the result does not depend on the number of threads
 
 
 def batch_norm(x, weight, bias, mask, eps):
@@ -29,7 +31,10 @@ def batch_norm(x, weight, bias, mask, eps):
     mean, var = np.empty(channels), np.empty(channels)
     weight, bias = _numbers(weight, channels, 1.0, v.dtype), _numbers(bias, channels, 0.0, v.dtype)
     if rows:
-        _forward_rows(-(-channels // WIDTH), v.size, v, weight, bias, eps, out, mean, var)
+        sums = np.empty((_blocks(v), 2, channels))
+        if len(sums):
+            _sum_rows(len(sums), v.size, v, sums)
+        _forward_rows(len(v), v.size, v, weight, bias, eps, sums, out, mean, var)
     else:
         _forward_runs(channels, v.size, v, weight, bias, eps, out, mean, var)
     return _as_dtype(y, x.dtype), mean, var
@@ -44,7 +49,10 @@ def batch_norm_backward(g, x, weight, mask, mean, var, eps):
     gw, gb = np.empty(channels), np.empty(channels)
     weight = _numbers(weight, channels, 1.0, v.dtype)
     if rows:
-        _backward_rows(-(-channels // WIDTH), v.size, u, v, weight, mean, var, eps, out, gw, gb)
+        sums = np.empty((_blocks(v), 2, channels))
+        if len(sums):
+            _sum_products(len(sums), v.size, u, v, mean, sums)
+        _backward_rows(len(v), v.size, u, v, weight, mean, var, eps, sums, out, gw, gb)
     else:
         _backward_runs(channels, v.size, u, v, weight, mean, var, eps, out, gw, gb)
     return _as_dtype(gx, x.dtype), gw, gb
@@ -66,12 +74,15 @@ def normalize_backward(g, x, weight, mean, r):
         return reference.normalize_backward(g, x, weight, mean, r)
     rows, channels = _lies_in_rows(x), x.shape[1]
     u, v, gx, out = _arranged(g, x.dtype, rows), _arranged(x, x.dtype, rows), *_room(x, rows)
-    gw, gb = np.empty(channels), np.empty(channels)
     weight = _numbers(weight, channels, 1.0, v.dtype)
     mean, r = _numbers(mean, channels, 0.0, v.dtype), _numbers(r, channels, 1.0, v.dtype)
     if rows:
-        _scale_rows(-(-channels // WIDTH), v.size, u, v, weight, mean, r, out, gw, gb)
+        sums = np.empty((max(_blocks(v), 1), 2, channels))
+        _scale_rows(len(sums), v.size, u, v, weight, mean, r, out, sums)
+        gb, gw = sums.sum(0)
+        gw *= r
     else:
+        gw, gb = np.empty(channels), np.empty(channels)
         _scale_runs(channels, v.size, u, v, weight, mean, r, out, gw, gb)
     return _as_dtype(gx, x.dtype), gw, gb
 
@@ -118,6 +129,11 @@ def _room(x: np.ndarray, rows: bool) -> tuple[np.ndarray, np.ndarray]:
     return y, _view(y, rows)
 
 
+def _blocks(rows: np.ndarray) -> int:
+    """How many blocks of rows have sums of their own; 0 if there are few rows, which are summed in one go."""
+    return min(rows.size // PART, max(len(rows) // ROWS, 2), BLOCKS)
+
+
 def _as_dtype(y: np.ndarray, dtype: np.dtype) -> np.ndarray:
     return y if y.dtype == dtype else y.astype(dtype)
 
@@ -159,15 +175,14 @@ def _forward_runs(x, weight, bias, eps, y, mean, var, start, stop):
                     sum2 += deviation * deviation
                 total[k] += sum1
                 squares[k] += sum2
-        centre = total / count
-        mean[c:end], var[c:end] = first + centre, np.maximum(squares - total * centre, 0.0) / count
-        scale = weight[c:end] / np.sqrt(var[c:end] + eps)
+        middle, factor, shift = np.empty(end - c), np.empty(end - c), np.empty(end - c)
+        _finish_forward(first, total, squares, count, weight[c:end], bias[c:end], eps, middle, factor, shift)
+        mean[c:end], var[c:end] = total, squares
         for n in range(samples):
             for k in range(end - c):
-                run, out, origin, middle = x[n, c + k], y[n, c + k], first[k], centre[k]
-                factor, shift = scale[k], np.float64(bias[c + k])
+                run, out, m, f, s = x[n, c + k], y[n, c + k], middle[k], factor[k], shift[k]
                 for i in range(length):
-                    out[i] = ((run[i] - origin) - middle) * factor + shift
+                    out[i] = (run[i] - m) * f + s
 
 
 @Loops
@@ -186,15 +201,17 @@ def _backward_runs(g, x, weight, mean, var, eps, gx, gw, gb, start, stop):
                     sum2 += u * (run[i] - centre)
                 total[k] += sum1
                 product[k] += sum2
-        r = 1.0 / np.sqrt(var[c:end] + eps)
-        gw[c:end], gb[c:end] = product * r, total
-        average, slope, scale = total / count, product * r * r / count, weight[c:end] * r
+        middle, part, steep, factor, rest = np.empty((5, end - c))
+        _finish_backward(
+            total, product, count, weight[c:end], mean[c:end], var[c:end], eps, middle, part, steep, factor, rest
+        )
+        gw[c:end], gb[c:end] = product, total
         for n in range(samples):
             for k in range(end - c):
-                run, up, out, centre = x[n, c + k], g[n, c + k], gx[n, c + k], mean[c + k]
-                a, b, factor = average[k], slope[k], scale[k]
+                run, up, out = x[n, c + k], g[n, c + k], gx[n, c + k]
+                m, a, b, f, z = middle[k], part[k], steep[k], factor[k], rest[k]
                 for i in range(length):
-                    out[i] = ((up[i] - a) - (run[i] - centre) * b) * factor
+                    out[i] = ((up[i] - a) - (run[i] - m) * b) * f + z
 
 
 @Loops
@@ -226,68 +243,63 @@ def _scale_runs(g, x, weight, mean, r, gx, gw, gb, start, stop):
 
 
 # -- channels side by side: (M, C) -----------------------------------------------------------------------------------
-# Several rows at a time, for a sum that lies in memory is slow to add to. A channel's numbers are read again for each
-# row: in the last pass, where no more is added up, they have the precision of x. There a mean is a pair of them, the
-# second of which is what the first lacks, and they are subtracted in this order.
+# Threads share rows, for memory is fastest read as it lies. If there are many, blocks of rows have sums of their own,
+# added up in the same order whoever computed them. Several rows are taken at a time: a sum in memory is slow to add to.
 
 
 @ordered
-def _forward_rows(x, weight, bias, eps, y, mean, var, start, stop):
-    count, c, end = len(x) if start < stop else 0, start * WIDTH, min(stop * WIDTH, x.shape[1])
-    width, even = end - c, count - count % 4
-    first = x[0, c:end].astype(np.float64)
+def _sum_rows(x, sums, start, stop):
+    for b in range(start, stop):
+        begin, end = len(x) * b // len(sums), len(x) * (b + 1) // len(sums)
+        total, squares = np.zeros(x.shape[1]), np.zeros(x.shape[1])
+        _add_deviations(x, begin, end, total, squares)
+        sums[b, 0], sums[b, 1] = total, squares
+
+
+@ordered
+def _forward_rows(x, weight, bias, eps, sums, y, mean, var, start, stop):
+    (count, width), first = x.shape, x[0]
     total, squares = np.zeros(width), np.zeros(width)
-    for n in range(0, even, 4):
-        row1, row2, row3, row4 = x[n, c:end], x[n + 1, c:end], x[n + 2, c:end], x[n + 3, c:end]
+    if len(sums):
+        _add_up(sums, total, squares)
+    elif start < stop:
+        _add_deviations(x, 0, count, total, squares)
+    middle, factor, shift = np.empty(width, x.dtype), np.empty(width, x.dtype), np.empty(width, x.dtype)
+    _finish_forward(first, total, squares, count, weight, bias, eps, middle, factor, shift)
+    if start == 0:
+        mean[:], var[:] = total, squares
+    for n in range(start, stop):
+        row, out = x[n], y[n]
         for k in range(width):
-            d1, d2, d3, d4 = row1[k] - first[k], row2[k] - first[k], row3[k] - first[k], row4[k] - first[k]
-            total[k] += (d1 + d2) + (d3 + d4)
-            squares[k] += (d1 * d1 + d2 * d2) + (d3 * d3 + d4 * d4)
-    for n in range(even, count):
-        row = x[n, c:end]
-        for k in range(width):
-            d = row[k] - first[k]
-            total[k] += d
-            squares[k] += d * d
-    centre = total / count
-    mean[c:end], var[c:end] = first + centre, np.maximum(squares - total * centre, 0.0) / count
-    scale = (weight[c:end] / np.sqrt(var[c:end] + eps)).astype(x.dtype)
-    middle = mean[c:end].astype(x.dtype)
-    rest, shift = ((first - middle) + centre).astype(x.dtype), bias[c:end]
-    for n in range(count):
-        row, out = x[n, c:end], y[n, c:end]
-        for k in range(width):
-            out[k] = ((row[k] - middle[k]) - rest[k]) * scale[k] + shift[k]
+            out[k] = (row[k] - middle[k]) * factor[k] + shift[k]
 
 
 @ordered
-def _backward_rows(g, x, weight, mean, var, eps, gx, gw, gb, start, stop):
-    count, c, end = len(x) if start < stop else 0, start * WIDTH, min(stop * WIDTH, x.shape[1])
-    width, even = end - c, count - count % 4
-    centre, total, product = mean[c:end], np.zeros(width), np.zeros(width)
-    for n in range(0, even, 4):
-        row1, row2, row3, row4 = x[n, c:end], x[n + 1, c:end], x[n + 2, c:end], x[n + 3, c:end]
-        up1, up2, up3, up4 = g[n, c:end], g[n + 1, c:end], g[n + 2, c:end], g[n + 3, c:end]
+def _sum_products(g, x, mean, sums, start, stop):
+    for b in range(start, stop):
+        begin, end = len(x) * b // len(sums), len(x) * (b + 1) // len(sums)
+        total, product = np.zeros(x.shape[1]), np.zeros(x.shape[1])
+        _add_products(g, x, begin, end, mean, total, product)
+        sums[b, 0], sums[b, 1] = total, product
+
+
+@ordered
+def _backward_rows(g, x, weight, mean, var, eps, sums, gx, gw, gb, start, stop):
+    count, width = x.shape
+    total, product = np.zeros(width), np.zeros(width)
+    if len(sums):
+        _add_up(sums, total, product)
+    elif start < stop:
+        _add_products(g, x, 0, count, mean, total, product)
+    middle, part, rest = np.empty(width, x.dtype), np.empty(width, x.dtype), np.empty(width, x.dtype)
+    steep, factor = np.empty(width, x.dtype), np.empty(width, x.dtype)
+    _finish_backward(total, product, count, weight, mean, var, eps, middle, part, steep, factor, rest)
+    if start == 0:
+        gw[:], gb[:] = product, total
+    for n in range(start, stop):
+        row, up, out = x[n], g[n], gx[n]
         for k in range(width):
-            u1, u2, u3, u4 = np.float64(up1[k]), np.float64(up2[k]), np.float64(up3[k]), np.float64(up4[k])
-            m = centre[k]
-            total[k] += (u1 + u2) + (u3 + u4)
-            product[k] += (u1 * (row1[k] - m) + u2 * (row2[k] - m)) + (u3 * (row3[k] - m) + u4 * (row4[k] - m))
-    for n in range(even, count):
-        row, up = x[n, c:end], g[n, c:end]
-        for k in range(width):
-            u = np.float64(up[k])
-            total[k] += u
-            product[k] += u * (row[k] - centre[k])
-    r = 1.0 / np.sqrt(var[c:end] + eps)
-    gw[c:end], gb[c:end] = product * r, total
-    average, slope = (total / count).astype(x.dtype), (product * r * r / count).astype(x.dtype)
-    middle, scale = centre.astype(x.dtype), (weight[c:end] * r).astype(x.dtype)
-    rest = (centre - middle).astype(x.dtype)
-    for n in range(count):
-        row, up, out = x[n, c:end], g[n, c:end], gx[n, c:end]
-        for k in range(width):
-            out[k] = ((up[k] - average[k]) - ((row[k] - middle[k]) - rest[k]) * slope[k]) * scale[k]
+            out[k] = ((up[k] - part[k]) - (row[k] - middle[k]) * steep[k]) * factor[k] + rest[k]
 
 
 @ordered
@@ -300,23 +312,93 @@ def _normalize_rows(x, weight, bias, mean, var, eps, y, start, stop):
 
 
 @ordered
-def _scale_rows(g, x, weight, mean, r, gx, gw, gb, start, stop):
-    count, c, end = len(x) if start < stop else 0, start * WIDTH, min(stop * WIDTH, x.shape[1])
-    width, even = end - c, count - count % 2
-    centre, scale, total, product = mean[c:end], weight[c:end] * r[c:end], np.zeros(width), np.zeros(width)
-    for n in range(0, even, 2):
-        row1, row2, up1, up2 = x[n, c:end], x[n + 1, c:end], g[n, c:end], g[n + 1, c:end]
-        out1, out2 = gx[n, c:end], gx[n + 1, c:end]
-        for k in range(width):
-            u1, u2 = np.float64(up1[k]), np.float64(up2[k])
-            total[k] += u1 + u2
-            product[k] += u1 * (row1[k] - centre[k]) + u2 * (row2[k] - centre[k])
-            out1[k], out2[k] = up1[k] * scale[k], up2[k] * scale[k]
-    for n in range(even, count):
-        row, up, out = x[n, c:end], g[n, c:end], gx[n, c:end]
-        for k in range(width):
+def _scale_rows(g, x, weight, mean, r, gx, sums, start, stop):
+    scale = weight * r
+    for b in range(start, stop):
+        begin, end = len(x) * b // len(sums), len(x) * (b + 1) // len(sums)
+        total, product = np.zeros(x.shape[1]), np.zeros(x.shape[1])
+        for n in range(begin, end, NEAR):
+            near = min(n + NEAR, end)
+            _add_products(g, x, n, near, mean, total, product)
+            for m in range(n, near):
+                up, out = g[m], gx[m]
+                for k in range(len(up)):
+                    out[k] = up[k] * scale[k]
+        sums[b, 0], sums[b, 1] = total, product
+
+
+@inner
+def _add_deviations(x, begin, end, total, squares):
+    """Adds the deviations of some rows from the first row of all, and their squares."""
+    origin, even = x[0].astype(np.float64), end - (end - begin) % 4
+    for n in range(begin, even, 4):
+        row1, row2, row3, row4 = x[n], x[n + 1], x[n + 2], x[n + 3]
+        for k in range(len(origin)):
+            d1, d2, d3, d4 = row1[k] - origin[k], row2[k] - origin[k], row3[k] - origin[k], row4[k] - origin[k]
+            total[k] += (d1 + d2) + (d3 + d4)
+            squares[k] += (d1 * d1 + d2 * d2) + (d3 * d3 + d4 * d4)
+    for n in range(even, end):
+        row = x[n]
+        for k in range(len(origin)):
+            d = row[k] - origin[k]
+            total[k] += d
+            squares[k] += d * d
+
+
+@inner
+def _add_products(g, x, begin, end, mean, total, product):
+    """Adds some rows of g, and their products with the deviations from the mean."""
+    centre, even = mean.astype(np.float64), end - (end - begin) % 4
+    for n in range(begin, even, 4):
+        row1, row2, row3, row4 = x[n], x[n + 1], x[n + 2], x[n + 3]
+        up1, up2, up3, up4 = g[n], g[n + 1], g[n + 2], g[n + 3]
+        for k in range(len(centre)):
+            u1, u2, u3, u4 = np.float64(up1[k]), np.float64(up2[k]), np.float64(up3[k]), np.float64(up4[k])
+            m = centre[k]
+            total[k] += (u1 + u2) + (u3 + u4)
+            product[k] += (u1 * (row1[k] - m) + u2 * (row2[k] - m)) + (u3 * (row3[k] - m) + u4 * (row4[k] - m))
+    for n in range(even, end):
+        row, up = x[n], g[n]
+        for k in range(len(centre)):
             u = np.float64(up[k])
             total[k] += u
             product[k] += u * (row[k] - centre[k])
-            out[k] = up[k] * scale[k]
-    gw[c:end], gb[c:end] = product * r[c:end], total
+
+
+@inner
+def _add_up(sums, total1, total2):
+    """(B, 2, C) -> two times (C,)"""
+    for b in range(len(sums)):
+        sum1, sum2 = sums[b]
+        for k in range(len(total1)):
+            total1[k] += sum1[k]
+            total2[k] += sum2[k]
+
+
+# -- from a channel's sums to the numbers that the last pass takes ---------------------------------------------------
+# The last pass has the precision in which these are asked for. There a mean is a pair of numbers, the second of which
+# is what the first lacks: the first is subtracted, the second is part of what is added in the end. Inner functions are
+# not reordered, as loops may be: that would take the second for 0.
+
+
+@inner
+def _finish_forward(first, total, squares, count, weight, bias, eps, middle, factor, shift):
+    """y = (x - middle) factor + shift; the sums of deviations from ``first`` become mean and variance."""
+    for k in range(len(total)):
+        centre = total[k] / count
+        spread = (squares[k] - total[k] * centre) / count
+        total[k], squares[k] = first[k] + centre, 0.0 if spread < 0.0 else spread
+        scale = weight[k] / np.sqrt(squares[k] + eps)
+        middle[k], factor[k] = total[k], scale
+        shift[k] = bias[k] - ((first[k] - np.float64(middle[k])) + centre) * scale
+
+
+@inner
+def _finish_backward(total, product, count, weight, mean, var, eps, middle, part, steep, factor, rest):
+    """gx = ((g - part) - (x - middle) steep) factor + rest; ``product`` becomes the gradient of the weight."""
+    for k in range(len(total)):
+        r, average = 1.0 / np.sqrt(var[k] + eps), total[k] / count
+        product[k] *= r
+        slope, scale = product[k] * r / count, weight[k] * r
+        middle[k], part[k], steep[k], factor[k] = mean[k], average, slope, scale
+        rest[k] = ((mean[k] - np.float64(middle[k])) * slope - (average - np.float64(part[k]))) * scale
