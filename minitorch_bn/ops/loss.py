@@ -21,6 +21,8 @@ from minitorch_bn.autograd.variable import wrap
 from minitorch_bn.ops._common import promoted, require_tensor
 from minitorch_bn.size import Size, broadcast_shapes
 
+FEW = 64  # classes
+
 # -- cross entropy -------------------------------------------------------------------------------------------------
 
 
@@ -34,6 +36,25 @@ def _from_rows(rows: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     if len(shape) == 2:
         return rows
     return np.ascontiguousarray(np.moveaxis(rows.reshape(shape[:1] + shape[2:] + shape[1:2]), -1, 1))
+
+
+def _by_class(x: np.ndarray) -> np.ndarray:
+    """Classes first, everything else one dimension: (N, C, d1, ...) -> (C, N * d1 * ...)
+
+    Few classes are copied to lie apart: numpy is slow at many short sums, and fast at adding up a few long rows.
+    """
+    if x.ndim > 2:
+        return np.moveaxis(x, 1, 0).reshape(x.shape[1], -1)
+    return np.ascontiguousarray(x.T) if x.shape[1] <= FEW else x.T
+
+
+def _from_classes(columns: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """What ``_by_class`` did, undone: (C, N * d1 * ...) -> (N, C, d1, ...)"""
+    if len(shape) > 2:
+        columns = np.moveaxis(columns.reshape(shape[1:2] + shape[:1] + shape[2:]), 0, 1)
+    else:
+        columns = columns.T
+    return np.ascontiguousarray(columns)
 
 
 def _total(values: np.ndarray, scale: Any = 1) -> np.ndarray:
@@ -52,11 +73,12 @@ class CrossEntropy(Operator, name="NllLossBackward0"):
     def forward(ctx, x, target, r, summed):
         ctx.save_for_backward(x, target)
         ctx.r = r
-        shifted = _rows(x)
-        shifted = shifted - shifted.max(axis=1, keepdims=True)
-        ctx.exps = np.exp(shifted)
-        ctx.sums = ctx.exps.sum(axis=1)
-        losses = -(shifted[np.arange(len(shifted)), target.reshape(-1)] - np.log(ctx.sums))
+        columns = _by_class(x)
+        shifted = columns - np.maximum.reduce(columns, axis=0)
+        picked = shifted[target.reshape(-1), np.arange(shifted.shape[1])]
+        ctx.exps = np.exp(shifted, shifted)
+        ctx.sums = np.add.reduce(ctx.exps, axis=0)
+        losses = np.negative(picked - np.log(ctx.sums))
         if type(r) is np.ndarray:
             losses = np.where(r != 0, losses * r, losses.dtype.type(0))  # an ignored infinity stays ignored
             return _total(losses) if summed else losses.reshape(target.shape)
@@ -92,9 +114,9 @@ class CrossEntropyGrad(Operator):
         ctx.save_for_backward(x, g, target)
         ctx.r = r
         scale = g.reshape(-1) * r
-        rows = exps * (scale / sums)[:, None]
-        rows[np.arange(len(rows)), target.reshape(-1)] -= scale
-        return _from_rows(rows, x.shape)
+        columns = exps * (scale / sums)
+        columns[target.reshape(-1), np.arange(columns.shape[1])] -= scale
+        return _from_classes(columns, x.shape)
 
     def backward(ctx, h):
         x, g, target = ctx.saved_tensors
@@ -424,7 +446,7 @@ def _sample_weights(
     r is what each sample's loss is multiplied by: class weight, 0 where ignored, divided for the mean.
     """
     valid = None
-    if t.size and (0 <= ignore_index < classes or t.min() < 0 or t.max() >= classes):
+    if t.size and (0 <= ignore_index < classes or np.maximum.reduce(t.view(f"u{t.itemsize}"), axis=None) >= classes):
         ignored = t == ignore_index
         if ignored.any():
             valid = ~ignored

@@ -42,6 +42,23 @@ def drawn(rng, shape):
     return x, torch.tensor(rng.integers(0, shape[1], shape[:1] + shape[2:]))
 
 
+@pytest.mark.parametrize("turned", [False, True])
+@pytest.mark.parametrize("shape", [(5, 1), (5, 64), (5, 65), (1, 300), (2, 70, 3)], ids=str)
+def test_cross_entropy_of_few_and_of_many_classes_is_its_formula(rng, shape, turned):
+    array = rng.normal(size=shape[::-1]).T if turned else rng.normal(size=shape)
+    target = rng.integers(0, shape[1], shape[:1] + shape[2:])
+    x, before = torch.from_numpy(array).requires_grad_(), array.copy()
+    losses = F.cross_entropy(x, torch.from_numpy(target), reduction="none")
+    upstream = rng.normal(size=target.shape)
+    losses.backward(torch.from_numpy(upstream))
+    p = np.exp(array) / np.exp(array).sum(1, keepdims=True)
+    picked = np.take_along_axis(p, target[:, None], 1)
+    np.testing.assert_allclose(losses.detach().numpy(), -np.log(picked)[:, 0], rtol=1e-12, atol=1e-12)
+    np.put_along_axis(p, target[:, None], picked - 1, 1)
+    np.testing.assert_allclose(x.grad.numpy(), p * upstream[:, None], rtol=1e-12, atol=1e-12)
+    np.testing.assert_array_equal(array, before)
+
+
 @pytest.mark.parametrize("reduction", REDUCTIONS)
 @pytest.mark.parametrize("smoothing", [0.0, 0.1])
 @pytest.mark.parametrize("weighted", [False, True])
