@@ -362,8 +362,8 @@ def np_cross_entropy_grad(x, g, t):
 
 def cross_entropy_grad(x, g, t):
     shifted = x._data - x._data.max(1, keepdims=True)
-    exps = np.exp(shifted).T  # classes first
-    return loss.CrossEntropyGrad.apply(x, g, t, 1, exps, exps.sum(0))
+    exps = np.exp(shifted)
+    return loss.CrossEntropyGrad.apply(x, g, t, 1, exps, exps.sum(1))
 
 
 def soft_cross_entropy_grad(x, g, q):

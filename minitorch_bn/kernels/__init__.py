@@ -10,8 +10,9 @@ from minitorch_bn.kernels.selection import Family, in_use, use
 activation = Family("activation")
 blas = Family("blas")
 conv = Family("conv")
+loss = Family("loss")
 norm = Family("norm")
 optim = Family("optim")
 pool = Family("pool")
 
-__all__ = ["in_use", "use", "activation", "blas", "conv", "norm", "optim", "pool"]
+__all__ = ["in_use", "use", "activation", "blas", "conv", "loss", "norm", "optim", "pool"]

@@ -72,18 +72,12 @@ class Loops:
         parts = min(team.threads(), steps) if size > team.FEW else 1
         boxes = team.boxes() if parts > 1 and self.can_be_shared else None
         if boxes is not None:
-            if self.shared is None:
-                from minitorch_bn.kernels._handover import compile_share
-
-                with none_collected():
-                    self.shared = compile_share(compiled)
-                    failed = self.shared(boxes, steps, args)
-            else:
-                failed = self.shared(boxes, steps, args)
-            if failed:
+            if (self.shared or self._compile_shared(args))(boxes, steps, args):
                 raise MemoryError("a part of a loop had no memory to work in")
         elif parts > 1 and size > team.ALONE:
             compiled(*args, 0, 0)  # if it cannot be compiled, that shows before any part has written anything
+            if self.can_be_shared and self.shared is None:
+                self._compile_shared(args)
             stay_awake()
             edges = [steps * i // parts for i in range(parts + 1)]
             team.share(compiled, [(*args, *edge) for edge in pairwise(edges)])
@@ -96,6 +90,14 @@ class Loops:
         prepare(self.function.__globals__)
         self.compiled = numba.njit(nogil=True, error_model="numpy", fastmath=self.allowed, cache=cache)(self.function)
         return self.compiled
+
+    def _compile_shared(self, args: tuple) -> Callable[..., int]:
+        from minitorch_bn.kernels._handover import compile_share
+
+        with none_collected():
+            self.shared = compile_share(self.compiled)
+            self.shared(team.NO_BOXES, 0, args)
+        return self.shared
 
 
 def inner(function: Callable) -> Callable:

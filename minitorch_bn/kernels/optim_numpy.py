@@ -1,6 +1,7 @@
-"""One step of an optimizer on the array of a parameter, which is changed in place, as is what the optimizer remembers.
+"""One step of an optimizer on the arrays of parameters, which are changed in place, as is what the optimizer remembers.
 
-Numbers are Python's: arrays keep their dtype.
+There is a list of arrays for the parameters, for their gradients, and for each thing that is remembered. Numbers are
+Python's: arrays keep their dtype.
 """
 
 from __future__ import annotations
@@ -10,9 +11,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
-BLOCK = 1 << 15
+    Arrays = list[np.ndarray]
+
+SMALL = 1 << 13
+BLOCK = 1 << 15  # elements
+FEW = 3  # arrays that are not worth copying
 
 
 def blocks(*arrays: np.ndarray) -> Iterable[tuple[np.ndarray, ...]]:
@@ -28,6 +33,42 @@ def blocks(*arrays: np.ndarray) -> Iterable[tuple[np.ndarray, ...]]:
     return (tuple([a[i : i + rows] for a in arrays]) for i in range(0, len(first), rows))
 
 
+def parts(xs: Arrays, gs: Arrays, *states: Arrays) -> Iterator[tuple[np.ndarray, ...] | Arrays]:
+    """Parts of all arrays to be updated: large ones in blocks, small ones together, which saves calls.
+
+    Those are copies, which are copied back when the next part is asked for.
+    """
+    small: list[tuple[np.ndarray, ...]] = []
+    total = 0
+    distinct = len(set(map(id, xs))) == len(xs)  # else a parameter is updated twice, one after the other
+    for arrays in zip(xs, gs, *states):
+        x = arrays[0]
+        if x.size > SMALL or not distinct or x.dtype != xs[0].dtype:
+            yield from blocks(*arrays)
+            continue
+        if total + x.size > BLOCK:
+            yield from _together(small)
+            small, total = [], 0
+        small.append(arrays)
+        total += x.size
+    yield from _together(small)
+
+
+def _together(small: list[tuple[np.ndarray, ...]]) -> Iterator[tuple[np.ndarray, ...] | Arrays]:
+    if len(small) < FEW:
+        yield from small
+        return
+    joined = [np.concatenate(arrays, axis=None) for arrays in zip(*small)]
+    yield joined
+    x, _, *states = joined  # nobody changes the gradient
+    for changed, arrays in zip((x, *states), (k for i, k in enumerate(zip(*small)) if i != 1)):
+        start = 0
+        for array in arrays:
+            stop = start + array.size
+            array[...] = changed[start:stop] if array.ndim == 1 else changed[start:stop].reshape(array.shape)
+            start = stop
+
+
 def descent(x: np.ndarray, g: np.ndarray, weight_decay: float, maximize: bool) -> np.ndarray:
     """The gradient to follow downhill: negated to maximize, with the gradient of ``weight_decay / 2 * x**2`` added."""
     if maximize:
@@ -35,16 +76,17 @@ def descent(x: np.ndarray, g: np.ndarray, weight_decay: float, maximize: bool) -
     return g + weight_decay * x if weight_decay else g
 
 
-def sgd(x: np.ndarray, g: np.ndarray, lr: float, weight_decay: float, maximize: bool) -> None:
+def sgd(xs: Arrays, gs: Arrays, lr: float, weight_decay: float, maximize: bool) -> None:
     """x -= lr d, for the descent d."""
-    for x_part, g_part in blocks(x, g):
-        x_part -= lr * descent(x_part, g_part, weight_decay, maximize)
+    for arrays in zip(xs, gs):
+        for x, g in blocks(*arrays):
+            x -= lr * descent(x, g, weight_decay, maximize)
 
 
 def momentum(
-    x: np.ndarray,
-    g: np.ndarray,
-    v: np.ndarray,
+    xs: Arrays,
+    gs: Arrays,
+    vs: Arrays,
     lr: float,
     weight_decay: float,
     kept: float,
@@ -53,19 +95,19 @@ def momentum(
     maximize: bool,
 ) -> None:
     """v = kept v + taken d, then x -= lr v, or lr (d + kept v) in Nesterov's form."""
-    for x_part, g_part, v_part in blocks(x, g, v):
-        d = descent(x_part, g_part, weight_decay, maximize)
-        v_part *= kept
-        v_part += d if taken == 1 else taken * d
-        x_part -= lr * (d + kept * v_part if nesterov else v_part)
+    for x, g, v in parts(xs, gs, vs):
+        d = descent(x, g, weight_decay, maximize)
+        v *= kept
+        v += d if taken == 1 else taken * d
+        x -= lr * (d + kept * v if nesterov else v)
 
 
 def adam(
-    x: np.ndarray,
-    g: np.ndarray,
-    m: np.ndarray,
-    v: np.ndarray,
-    top: np.ndarray | None,
+    xs: Arrays,
+    gs: Arrays,
+    ms: Arrays,
+    vs: Arrays,
+    tops: Arrays | None,
     step_size: float,
     beta1: float,
     beta2: float,
@@ -79,21 +121,21 @@ def adam(
 
     ``step_size`` and ``correction`` hold what undoes the pull of the start: see ``optim.Adam``.
     """
-    for x_part, g_part, m_part, v_part, t_part in blocks(x, g, m, v, v if top is None else top):
+    for x, g, m, v, *top in parts(xs, gs, ms, vs) if tops is None else parts(xs, gs, ms, vs, tops):
         if shrink != 1:
-            x_part *= shrink
-        d = descent(x_part, g_part, weight_decay, maximize)
-        scratch = np.subtract(d, m_part, out=np.empty_like(x_part))
+            x *= shrink
+        d = descent(x, g, weight_decay, maximize)
+        scratch = np.subtract(d, m, out=np.empty_like(x))
         scratch *= 1 - beta1
-        m_part += scratch
+        m += scratch
         np.multiply(d, 1 - beta2, out=scratch)
         scratch *= d
-        v_part *= beta2
-        v_part += scratch
-        if top is not None:
-            np.maximum(t_part, v_part, out=t_part)
-        np.sqrt(t_part, out=scratch)
+        v *= beta2
+        v += scratch
+        if top:
+            v = np.maximum(top[0], v, out=top[0])
+        np.sqrt(v, out=scratch)
         scratch /= correction
         scratch += eps
-        np.divide(step_size * m_part, scratch, out=scratch)
-        x_part -= scratch
+        np.divide(step_size * m, scratch, out=scratch)
+        x -= scratch

@@ -23,6 +23,7 @@ PATIENCE = 2000  # rounds, about a millisecond, that a thread without work stays
 # To put a thread to sleep and wake it takes longer than many a piece of work. Where there are compiled loops, a thread
 # without work first stays awake for some time, without Python's lock: serve(box, rounds), see ``_handover.py``.
 serve: Callable[[int, int], None] | None = None
+NO_BOXES = np.zeros(0, np.int64)
 STATE, CALLED = 0, 1  # numbers in a box: not 0 while its thread is awake there; not 0 to have it leave
 
 

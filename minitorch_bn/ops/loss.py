@@ -18,43 +18,23 @@ import numpy as np
 
 from minitorch_bn.autograd.node import Operator
 from minitorch_bn.autograd.variable import wrap
+from minitorch_bn.kernels import loss as kernels
 from minitorch_bn.ops._common import promoted, require_tensor
 from minitorch_bn.size import Size, broadcast_shapes
-
-FEW = 64  # classes
 
 # -- cross entropy -------------------------------------------------------------------------------------------------
 
 
 def _rows(x: np.ndarray) -> np.ndarray:
     """Classes last, everything else one dimension: (N, C, d1, ...) -> (N * d1 * ..., C)"""
-    return x if x.ndim == 2 else np.moveaxis(x, 1, -1).reshape(-1, x.shape[1])
+    return x if x.ndim == 2 else x.swapaxes(0, 1).reshape(x.shape[1], -1).T
 
 
 def _from_rows(rows: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     """What ``_rows`` did, undone: (N * d1 * ..., C) -> (N, C, d1, ...)"""
-    if len(shape) == 2:
-        return rows
-    return np.ascontiguousarray(np.moveaxis(rows.reshape(shape[:1] + shape[2:] + shape[1:2]), -1, 1))
-
-
-def _by_class(x: np.ndarray) -> np.ndarray:
-    """Classes first, everything else one dimension: (N, C, d1, ...) -> (C, N * d1 * ...)
-
-    Few classes are copied to lie apart: numpy is slow at many short sums, and fast at adding up a few long rows.
-    """
-    if x.ndim > 2:
-        return np.moveaxis(x, 1, 0).reshape(x.shape[1], -1)
-    return np.ascontiguousarray(x.T) if x.shape[1] <= FEW else x.T
-
-
-def _from_classes(columns: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    """What ``_by_class`` did, undone: (C, N * d1 * ...) -> (N, C, d1, ...)"""
     if len(shape) > 2:
-        columns = np.moveaxis(columns.reshape(shape[1:2] + shape[:1] + shape[2:]), 0, 1)
-    else:
-        columns = columns.T
-    return np.ascontiguousarray(columns)
+        rows = rows.T.reshape(shape[1:2] + shape[:1] + shape[2:]).swapaxes(0, 1)
+    return np.ascontiguousarray(rows)
 
 
 def _total(values: np.ndarray, scale: Any = 1) -> np.ndarray:
@@ -73,12 +53,7 @@ class CrossEntropy(Operator, name="NllLossBackward0"):
     def forward(ctx, x, target, r, summed):
         ctx.save_for_backward(x, target)
         ctx.r = r
-        columns = _by_class(x)
-        shifted = columns - np.maximum.reduce(columns, axis=0)
-        picked = shifted[target.reshape(-1), np.arange(shifted.shape[1])]
-        ctx.exps = np.exp(shifted, shifted)
-        ctx.sums = np.add.reduce(ctx.exps, axis=0)
-        losses = np.negative(picked - np.log(ctx.sums))
+        losses, ctx.exps, ctx.sums = kernels.cross_entropy(_rows(x), target.reshape(-1))
         if type(r) is np.ndarray:
             losses = np.where(r != 0, losses * r, losses.dtype.type(0))  # an ignored infinity stays ignored
             return _total(losses) if summed else losses.reshape(target.shape)
@@ -113,10 +88,8 @@ class CrossEntropyGrad(Operator):
     def forward(ctx, x, g, target, r, exps, sums):
         ctx.save_for_backward(x, g, target)
         ctx.r = r
-        scale = g.reshape(-1) * r
-        columns = exps * (scale / sums)
-        columns[target.reshape(-1), np.arange(columns.shape[1])] -= scale
-        return _from_classes(columns, x.shape)
+        rows = kernels.cross_entropy_backward(exps, sums, target.reshape(-1), g.reshape(-1) * r)
+        return _from_rows(rows, x.shape)
 
     def backward(ctx, h):
         x, g, target = ctx.saved_tensors

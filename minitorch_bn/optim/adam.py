@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import compress
 from typing import TYPE_CHECKING, Any
 
 from minitorch_bn._tensor import Tensor
@@ -100,14 +101,17 @@ class Adam(ElementwiseOptimizer):
             decay, shrink = 0, 1 - lr * decay
         beta1, beta2 = map(float, group["betas"])
         amsgrad, maximize = group["amsgrad"], group["maximize"]
-        for p, grad in zip(params, grads):
-            state = self._state_of(p, group)
-            m, v = state["exp_avg"]._data, state["exp_avg_sq"]._data
-            top = state["max_exp_avg_sq"]._data if amsgrad else None
-            t = count_step(state)
+        states = [self._state_of(p, group) for p in params]
+        steps = [count_step(state) for state in states]
+        arrays = [[p._data for p in params], grads]
+        for name in ("exp_avg", "exp_avg_sq", "max_exp_avg_sq")[: 3 if amsgrad else 2]:
+            arrays.append([state[name]._data for state in states])
+        for t in dict.fromkeys(steps):  # the same for all, unless some had no gradient sometimes
+            which = [step == t for step in steps]
+            lists: list[Any] = arrays if all(which) else [list(compress(each, which)) for each in arrays]
             step_size, correction = lr / (1 - beta1**t), (1 - beta2**t) ** 0.5
             numbers = (step_size, beta1, beta2, correction, eps, decay, shrink, maximize)
-            kernels.adam(p._data, grad, m, v, top, *numbers)
+            kernels.adam(*lists, *([] if amsgrad else [None]), *numbers)
 
 
 def _checked_betas(lr: Any, betas: Any, foreach: bool) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import compress
 from typing import TYPE_CHECKING, Any
 
 from minitorch_bn.kernels import optim as kernels
@@ -80,14 +81,17 @@ class SGD(ElementwiseOptimizer):
     def _update_all(self, params: list[Tensor], grads: list[np.ndarray], group: dict[str, Any]) -> None:
         lr, decay, maximize = float(group["lr"]), float(group["weight_decay"]), group["maximize"]
         kept, taken, nesterov = group["momentum"], 1 - group["dampening"], group["nesterov"]
+        arrays = [p._data for p in params]
         if not kept:
-            for p, grad in zip(params, grads):
-                kernels.sgd(p._data, grad, lr, decay, maximize)
+            kernels.sgd(arrays, grads, lr, decay, maximize)
             return
-        for p, grad in zip(params, grads):
-            state = self.state[p]
-            first = state.get("momentum_buffer") is None
-            if first:
+        states = [self.state[p] for p in params]
+        started = [state.get("momentum_buffer") is not None for state in states]
+        for p, state, known in zip(params, states, started):
+            if not known:
                 state["momentum_buffer"] = zeros_like(p)
-            v = state["momentum_buffer"]._data
-            kernels.momentum(p._data, grad, v, lr, decay, kept, 1 if first else taken, nesterov, maximize)
+        velocities = [state["momentum_buffer"]._data for state in states]
+        for share, which in ((taken, started), (1, [not known for known in started])):
+            if any(which):
+                lists = [list(compress(each, which)) for each in (arrays, grads, velocities)]
+                kernels.momentum(*lists, lr, decay, kept, share, nesterov, maximize)

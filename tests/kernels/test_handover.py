@@ -103,11 +103,12 @@ def test_a_part_that_fails_is_noticed(awake, place):
 def test_threads_of_the_team_stay_awake_and_take_their_part():
     loops, steps = Loops(count), team.ALONE + 7
     stay_awake()
+    team._team.memory[:, STOP] = 0
     for _ in range(100):
         x = np.zeros(steps)
         loops(steps, steps, x)
         np.testing.assert_array_equal(x, np.arange(steps))
-        if loops.shared is not None and team._team.memory[0, STOP]:
+        if team._team.memory[:, STOP].any():
             break
     assert team._team.memory[:, STOP].max() == steps
 

@@ -32,6 +32,11 @@ LAYOUTS = {
 }
 
 
+def lists(arrays):
+    """As the kernels take them, of a single parameter."""
+    return [a if a is None else [a] for a in arrays]
+
+
 @pytest.mark.parametrize("dtype", ["float32", "float64", "float16"])
 @pytest.mark.parametrize("layout", LAYOUTS.values(), ids=LAYOUTS)
 @pytest.mark.parametrize("kernel, states, numbers", CASES.values(), ids=CASES)
@@ -42,8 +47,8 @@ def test_equal_to_the_last_bit(kernel, states, numbers, layout, dtype, rng):
     arrays = [x, g, *state]
     ours = [a if a is None else a.copy("K") for a in arrays]
     with np.errstate(all="ignore"):
-        getattr(optim_numpy, kernel)(*arrays, *numbers)
-        getattr(optim_numba, kernel)(*ours, *numbers)
+        getattr(optim_numpy, kernel)(*lists(arrays), *numbers)
+        getattr(optim_numba, kernel)(*lists(ours), *numbers)
     for array, our in zip(arrays, ours):
         np.testing.assert_array_equal(our, array)
 
@@ -55,7 +60,48 @@ def test_hostile_values(kernel, states, numbers, value):
     arrays = [*arrays[: 2 + states], *[None] * (kernel == "adam" and states == 2)]
     ours = [a if a is None else a.copy() for a in arrays]
     with np.errstate(all="ignore"):
-        getattr(optim_numpy, kernel)(*arrays, *numbers)
-        getattr(optim_numba, kernel)(*ours, *numbers)
+        getattr(optim_numpy, kernel)(*lists(arrays), *numbers)
+        getattr(optim_numba, kernel)(*lists(ours), *numbers)
     for array, our in zip(arrays, ours):
         np.testing.assert_array_equal(our, array)
+
+
+SETS = {
+    "many small ones": lambda rng: [
+        rng.standard_normal(shape) for shape in ((3, 4), (5,), (), (0, 2), (2, 1, 3), (7,))
+    ],
+    "small and large": lambda rng: [rng.standard_normal(n) for n in (100, 300_000, 7, 20_000, 1, 8192, 8193, 3)],
+    "more than a block": lambda rng: [rng.standard_normal(7000) for _ in range(11)],
+    "some in another order": lambda rng: (
+        [rng.standard_normal((5, n)).T for n in (3, 1, 4, 1000)] + [rng.standard_normal(9)]
+    ),
+    "none": lambda rng: [],
+}
+
+
+@pytest.mark.parametrize("dtypes", [["f"], ["d"], ["f", "d", "e"]], ids="".join)
+@pytest.mark.parametrize("arrays", SETS.values(), ids=SETS)
+@pytest.mark.parametrize("kernel, states, numbers", CASES.values(), ids=CASES)
+@pytest.mark.parametrize("kernels", [optim_numpy, optim_numba], ids=["numpy", "numba"])
+def test_together_as_one_by_one(kernels, kernel, states, numbers, arrays, dtypes, rng):
+    columns = [[np.array(a, dtypes[i % len(dtypes)]) for i, a in enumerate(arrays(rng))] for _ in range(2 + states)]
+    if kernel == "adam":
+        columns[2:] = [[np.array(np.abs(a)) for a in column] for column in columns[2:]] + [None] * (states == 2)
+    single = [column if column is None else [a.copy("K") for a in column] for column in columns]
+    with np.errstate(all="ignore"):
+        getattr(kernels, kernel)(*columns, *numbers)
+        for each in zip(*(column or [None] * len(single[0]) for column in single)):
+            getattr(optim_numpy, kernel)(*lists(each), *numbers)
+    for column, other in zip(columns, single):
+        for a, b in zip(column or [], other or [], strict=True):
+            np.testing.assert_array_equal(a, b)
+
+
+@pytest.mark.parametrize("kernels", [optim_numpy, optim_numba], ids=["numpy", "numba"])
+def test_a_parameter_that_is_there_twice_is_updated_twice(kernels):
+    x, g = np.ones(4, np.float32), np.full(4, 0.5, np.float32)
+    kernels.sgd([x, x, x], [g, g, g], 0.5, 1.0, False)
+    np.testing.assert_array_equal(x, np.full(4, ((1 - 0.75) / 2 - 0.25) / 2 - 0.25, np.float32))
+    v, x = np.zeros(4, np.float32), np.ones(4, np.float32)
+    kernels.momentum([x] * 3, [g] * 3, [v] * 3, 1.0, 0.0, 0.5, 1, False, False)
+    np.testing.assert_array_equal(x, np.full(4, 1 - 0.5 - 0.75 - 0.875, np.float32))
