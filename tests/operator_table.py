@@ -305,10 +305,15 @@ def np_batch_norm_backward(g, x, w, eps=1e-5):
 def batch_norm_backward(g, x, w):
     statistics = batch_norm.Statistics()
     batch_norm.BatchNorm.apply(x, w, None, None, 1e-5, statistics)
-    return batch_norm.BatchNormBackward.apply(g, x, w, None, 1e-5, statistics)
+    return batch_norm.BatchNormBackward.apply(g, x, w, None, 1e-5, statistics, True)
 
 
-FIXED = np.array([0.5, -1.0]), np.array([0.75, 2.0])  # a mean, and 1 / sqrt(var + eps)
+def np_fixed_batch_norm_backward(g, x, w):
+    m, r = FIXED[0][:, None], 1 / np.sqrt(FIXED[1][:, None] + 1e-5)
+    return g * w[:, None] * r, (g * (x - m) * r).sum((0, 2)), g.sum((0, 2))
+
+
+FIXED = np.array([0.5, -1.0]), np.array([0.75, 2.0])  # a mean and a variance
 
 
 def np_standardised(x, axes, eps=1e-5):
@@ -784,9 +789,8 @@ row(batch_norm.FixedBatchNorm, lambda x, w,
     b: F.batch_norm(x, torch.zeros(2).to(x.dtype), torch.ones(2).to(x.dtype) * 2, w, b), lambda x, w,
     b: np_batch_norm(x, w, b, np.zeros(2), np.full(2, 2.0)), real(3, 2, 4), real(2), real(2))
 row(batch_norm.FixedBatchNormBackward, lambda g, x, w:
-    batch_norm.FixedBatchNormBackward.apply(g, x, w, *(v.astype(x._data.dtype) for v in FIXED)),
-    lambda g, x, w: (g * (w * FIXED[1])[:, None], (g * (x - FIXED[0][:, None]) * FIXED[1][:, None]).sum((0, 2)),
-    g.sum((0, 2))), real(3, 2, 4), real(3, 2, 4), real(2))
+    batch_norm.FixedBatchNormBackward.apply(g, x, w, *(v.astype(x._data.dtype) for v in FIXED), 1e-5, True),
+    np_fixed_batch_norm_backward, real(3, 2, 4), real(3, 2, 4), real(2))
 row(normalization.GroupNorm, lambda x, w, b: normalization.group_norm(x, 2, w, b),
     lambda x, w, b: np_standardised(x.reshape(2, 2, -1), 2).reshape(x.shape) * w[:, None] + b[:, None],
     real(2, 4, 3), real(4), real(4))

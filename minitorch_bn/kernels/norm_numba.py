@@ -40,14 +40,16 @@ def batch_norm(x, weight, bias, mask, eps):
     return _as_dtype(y, x.dtype), mean, var
 
 
-def batch_norm_backward(g, x, weight, mask, mean, var, eps):
+def batch_norm_backward(g, x, weight, mask, mean, var, eps, with_gx=True):
     """gx, and gw and gb (float64): see ``norm_numpy.batch_norm_backward``."""
     if mask is not None or not x.size:
-        return reference.batch_norm_backward(g, x, weight, mask, mean, var, eps)
+        return reference.batch_norm_backward(g, x, weight, mask, mean, var, eps, with_gx)
     rows, channels = _lies_in_rows(x), x.shape[1]
-    u, v, gx, out = _arranged(g, x.dtype, rows), _arranged(x, x.dtype, rows), *_room(x, rows)
+    u, v = _arranged(g, x.dtype, rows), _arranged(x, x.dtype, rows)
+    gx, out = _room(x, rows) if with_gx else (None, np.empty((0, *v.shape[1:]), v.dtype))
     gw, gb = np.empty(channels), np.empty(channels)
     weight = _numbers(weight, channels, 1.0, v.dtype)
+    mean, var = _numbers(mean, channels, 0.0, gw.dtype), _numbers(var, channels, 1.0, gw.dtype)
     if rows:
         sums = np.empty((_blocks(v), 2, channels))
         if len(sums):
@@ -55,7 +57,7 @@ def batch_norm_backward(g, x, weight, mask, mean, var, eps):
         _backward_rows(len(v), v.size, u, v, weight, mean, var, eps, sums, out, gw, gb)
     else:
         _backward_runs(channels, v.size, u, v, weight, mean, var, eps, out, gw, gb)
-    return _as_dtype(gx, x.dtype), gw, gb
+    return None if gx is None else _as_dtype(gx, x.dtype), gw, gb
 
 
 def normalize(x, weight, bias, mean, var, eps):
@@ -68,13 +70,16 @@ def normalize(x, weight, bias, mean, var, eps):
     return _as_dtype(y, x.dtype)
 
 
-def normalize_backward(g, x, weight, mean, r):
+def normalize_backward(g, x, weight, mean, var, eps, with_gx=True):
     """gx, and gw and gb (float64): see ``norm_numpy.normalize_backward``."""
     if not x.size:
-        return reference.normalize_backward(g, x, weight, mean, r)
+        return reference.normalize_backward(g, x, weight, mean, var, eps, with_gx)
+    if not with_gx:
+        return batch_norm_backward(g, x, weight, None, mean, var, eps, with_gx)
     rows, channels = _lies_in_rows(x), x.shape[1]
     u, v, gx, out = _arranged(g, x.dtype, rows), _arranged(x, x.dtype, rows), *_room(x, rows)
     weight = _numbers(weight, channels, 1.0, v.dtype)
+    r = 1.0 / np.sqrt(var.astype(np.float64) + eps)
     mean, r = _numbers(mean, channels, 0.0, v.dtype), _numbers(r, channels, 1.0, v.dtype)
     if rows:
         sums = np.empty((max(_blocks(v), 1), 2, channels))
@@ -206,7 +211,7 @@ def _backward_runs(g, x, weight, mean, var, eps, gx, gw, gb, start, stop):
             total, product, count, weight[c:end], mean[c:end], var[c:end], eps, middle, part, steep, factor, rest
         )
         gw[c:end], gb[c:end] = product, total
-        for n in range(samples):
+        for n in range(len(gx)):  # none if it is not asked for
             for k in range(end - c):
                 run, up, out = x[n, c + k], g[n, c + k], gx[n, c + k]
                 m, a, b, f, z = middle[k], part[k], steep[k], factor[k], rest[k]
@@ -296,7 +301,7 @@ def _backward_rows(g, x, weight, mean, var, eps, sums, gx, gw, gb, start, stop):
     _finish_backward(total, product, count, weight, mean, var, eps, middle, part, steep, factor, rest)
     if start == 0:
         gw[:], gb[:] = product, total
-    for n in range(start, stop):
+    for n in range(start, min(stop, len(gx))):  # none if it is not asked for
         row, up, out = x[n], g[n], gx[n]
         for k in range(width):
             out[k] = ((up[k] - part[k]) - (row[k] - middle[k]) * steep[k]) * factor[k] + rest[k]

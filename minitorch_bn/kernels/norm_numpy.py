@@ -74,9 +74,13 @@ def batch_norm_backward(
     mean: np.ndarray,
     var: np.ndarray,
     eps: float,
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """gx = weight r P(g), gw = sum g xh, gb = sum g, with P(g) = g - mean g - xh mean(g xh), all within the mask."""
-    gx = np.empty(x.shape, x.dtype)
+    with_gx: bool = True,
+) -> tuple[np.ndarray | None, np.ndarray, np.ndarray]:
+    """gx = weight r P(g), gw = sum g xh, gb = sum g, with P(g) = g - mean g - xh mean(g xh), all within the mask.
+
+    gx is None, and its passes are saved, unless it is asked for.
+    """
+    gx = np.empty(x.shape, x.dtype) if with_gx else None
     gw, gb = np.zeros(x.shape[1]), np.zeros(x.shape[1])
     axis, count = _reduced(x)
 
@@ -91,6 +95,8 @@ def batch_norm_backward(
         r = _scale(var[channels], eps)
         gb[channels] = _sum(v, axis)
         gw[channels] = r * _sum_of_products(v, centred, axis)
+        if gx is None:
+            return
         centred *= _spread(r * gw[channels] / n, axis)  # now xh mean(g xh)
         v -= centred
         v -= _spread(gb[channels] / n, axis)
@@ -161,21 +167,27 @@ def _repeated(numbers: np.ndarray, samples: int, length: int) -> np.ndarray:
 
 
 def normalize_backward(
-    g: np.ndarray, x: np.ndarray, weight: np.ndarray | None, mean: np.ndarray, r: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """gx = weight r g, and gw = sum g (x - mean) r and gb = sum g (float64), with r = 1 / sqrt(var + eps) given."""
+    g: np.ndarray,
+    x: np.ndarray,
+    weight: np.ndarray | None,
+    mean: np.ndarray,
+    var: np.ndarray,
+    eps: float,
+    with_gx: bool = True,
+) -> tuple[np.ndarray | None, np.ndarray, np.ndarray]:
+    """gx = weight r g, gw = sum g xh, gb = sum g, with statistics that are given."""
+    if not with_gx:
+        return batch_norm_backward(g, x, weight, None, mean, var, eps, with_gx)
     gx = np.empty(x.shape, x.dtype)
     gw, gb = np.zeros(x.shape[1]), np.zeros(x.shape[1])
     axis, _ = _reduced(x)
-    r = r.astype(np.float64)
-    scale = r if weight is None else r * weight
 
     def work(channels: slice) -> None:
         centred, v = _load(x, channels, "x"), _load(g, channels, "g")
         centred -= _spread(mean[channels], axis)
         gb[channels] = _sum(v, axis)
-        gw[channels] = r[channels] * _sum_of_products(v, centred, axis)
-        v *= _spread(scale[channels], axis)
+        gw[channels] = _scale(var[channels], eps) * _sum_of_products(v, centred, axis)
+        v *= _spread(_scale(var[channels], eps, weight, channels), axis)
         _store(gx, channels, v)
 
     _for_all_channels(work, x.shape)

@@ -44,7 +44,6 @@ import numpy as np
 
 from minitorch_bn.autograd.grad_mode import thread
 from minitorch_bn.autograd.node import Operator
-from minitorch_bn.autograd.variable import wrap
 from minitorch_bn.kernels import norm as kernels
 from minitorch_bn.ops import _batch_norm_checks as checks
 
@@ -72,24 +71,25 @@ class BatchNorm(Operator, name="NativeBatchNormBackward0"):
         return y
 
     def backward(ctx, g):
-        x, weight, mask = ctx.saved_tensors
-        return (*BatchNormBackward.apply(g, x, weight, mask, ctx.eps, ctx.statistics), None)
+        with_gx = ctx.needs_input_grad[0] is not None
+        return *BatchNormBackward.apply(g, *ctx.saved_tensors, ctx.eps, ctx.statistics, with_gx), None
 
 
 class BatchNormBackward(Operator, name="NativeBatchNormBackwardBackward0"):
-    """gx = w r P(g),  gw = sum g xh,  gb = sum g"""
+    """gx = w r P(g), or None if nobody asked for it,  gw = sum g xh,  gb = sum g"""
 
-    options = 2
+    options = 3
 
-    def forward(ctx, g, x, weight, mask, eps, statistics):
+    def forward(ctx, g, x, weight, mask, eps, statistics, with_gx):
         ctx.save_for_backward(g, x, weight, mask)
         ctx.eps = eps
-        gx, gw, gb = kernels.batch_norm_backward(g, x, weight, mask, statistics.mean, statistics.var, eps)
+        gx, gw, gb = kernels.batch_norm_backward(g, x, weight, mask, statistics.mean, statistics.var, eps, with_gx)
         dtype = x.dtype if weight is None else weight.dtype
         return gx, gw.astype(dtype), gb.astype(dtype)
 
     def backward(ctx, u, a, c):
         g, x, weight, mask = ctx.saved_tensors
+        u = g.new_zeros(g.shape) if u is None else u
         dims = _all_but_channels(x.ndim)
         m: Any = 1.0 if mask is None else mask.to(x.dtype)
         share = 1.0 if mask is None else m.mean(dims, keepdim=True).clamp(min=1e-30)  # M of all values
@@ -121,34 +121,42 @@ class FixedBatchNorm(Operator, name="NativeBatchNormBackward0"):
     options = 3
 
     def forward(ctx, x, weight, bias, mean, var, eps):
-        ctx.save_for_backward(x, weight)
-        # copies: the running estimates may have moved on when backward comes
-        ctx.mean, ctx.r = mean.copy(), (1.0 / np.sqrt(var.astype(np.float64) + eps)).astype(var.dtype)
+        _, need_w, need_b = ctx.needs_input_grad
+        ctx.save_for_backward(x if need_w or need_b else None, weight)
+        ctx.given = mean.copy(), var.copy(), eps  # the running estimates may have moved on when backward comes
         return kernels.normalize(x, weight, bias, mean, var, eps)
 
     def backward(ctx, g):
-        return FixedBatchNormBackward.apply(g, *ctx.saved_tensors, ctx.mean, ctx.r)
+        x, weight = ctx.saved_tensors
+        if x is None:
+            return _scaled(g, weight, ctx.given), None, None
+        return FixedBatchNormBackward.apply(g, x, weight, *ctx.given, ctx.needs_input_grad[0] is not None)
 
 
 class FixedBatchNormBackward(Operator, name="NativeBatchNormBackwardBackward0"):
-    """gx = w r g,  gw = sum g (x - m) r,  gb = sum g"""
+    """gx = w r g, or None if nobody asked for it,  gw = sum g (x - m) r,  gb = sum g"""
 
-    options = 2
+    options = 4
 
-    def forward(ctx, g, x, weight, mean, r):
+    def forward(ctx, g, x, weight, mean, var, eps, with_gx):
         ctx.save_for_backward(g, x, weight)
-        ctx.mean, ctx.r = mean, r
-        gx, gw, gb = kernels.normalize_backward(g, x, weight, mean, r)
+        ctx.given = mean, var, eps
+        gx, gw, gb = kernels.normalize_backward(g, x, weight, mean, var, eps, with_gx)
         dtype = x.dtype if weight is None else weight.dtype
         return gx, gw.astype(dtype), gb.astype(dtype)
 
     def backward(ctx, u, a, c):
         g, x, weight = ctx.saved_tensors
-        m, r = _per_channel(wrap(ctx.mean), x.ndim), _per_channel(wrap(ctx.r), x.ndim)
-        w = 1.0 if weight is None else _per_channel(weight, x.ndim)
-        a, c = _per_channel(a, x.ndim), _per_channel(c, x.ndim)
-        to_w = None if weight is None else (u * g * r).sum(_all_but_channels(x.ndim))
-        return u * (w * r) + a * ((x - m) * r) + c, a * g * r, to_w
+        u = g.new_zeros(g.shape) if u is None else u
+        to_w = None if weight is None else (u * _scaled(g, None, ctx.given)).sum(_all_but_channels(x.ndim))
+        to_g = _scaled(u, weight, ctx.given) + FixedBatchNorm.apply(x, a, c, *ctx.given)
+        return to_g, _scaled(g, a, ctx.given), to_w
+
+
+def _scaled(v: Any, weight: Any, given: tuple) -> Any:
+    """w r v, which is y with a mean of 0 and without a bias"""
+    mean, var, eps = given
+    return FixedBatchNorm.apply(v, weight, None, np.zeros_like(mean), var, eps)
 
 
 def _all_but_channels(ndim: int) -> tuple[int, ...]:
@@ -204,20 +212,12 @@ def batch_norm(
 
 
 def normalized(
-    input: Any,
-    running_mean: Any,
-    running_var: Any,
-    weight: Any,
-    bias: Any,
-    training: bool,
-    eps: float,
-    mask: Any = None,
-    channel_dim: int = 1,
+    input: Any, mean: Any, var: Any, weight: Any, bias: Any, training: bool, eps: float, mask: Any, channel_dim: int = 1
 ) -> tuple[Any, Statistics]:
     """The output of ``batch_norm``, and the batch's statistics, yet to be folded into the running estimates."""
     x = input if channel_dim == 1 or input.dim() < 2 else input.movedim(channel_dim, 1)
-    if not checks.is_plain(x, running_mean, running_var, weight, bias, eps):
-        checks.check_batch_norm(x, running_mean, running_var, weight, bias, training, eps, channel_dim)
+    if not checks.is_plain(x, mean, var, weight, bias, eps):
+        checks.check_batch_norm(x, mean, var, weight, bias, training, eps, channel_dim)
         weight, bias = (v if v is None or v.dim() == 1 else v.reshape(-1) for v in (weight, bias))
     if mask is not None:
         mask = checks.expanded_mask(mask, input)
@@ -230,7 +230,7 @@ def normalized(
         if mask is not None:
             checks.check_count(batch.count, input)
     else:
-        y = FixedBatchNorm.apply(x, weight, bias, running_mean._data, running_var._data, eps)
+        y = FixedBatchNorm.apply(x, weight, bias, mean._data, var._data, eps)
         y = y if mask is None else y.masked_fill(~mask, 0)
     return (y if channel_dim == 1 else y.movedim(1, channel_dim)), batch
 
@@ -245,9 +245,8 @@ def fold(batch: Statistics, running_mean: Any, running_var: Any, momentum: float
     if mode.mapped:
         checks.check_mapped(running_mean, running_var)
     ratio = count / (count - 1)  # makes the variance unbiased
-    refused = mode.quietly(
-        kernels.fold, running_mean._data, running_var._data, batch.mean, batch.var, ratio, float(momentum)
-    )
+    values = running_mean._data, running_var._data, batch.mean, batch.var, ratio, float(momentum)
+    refused = mode.quietly(kernels.fold, *values)
     if refused is not None:
         checks.warn_not_finite(refused, layer)
         return False

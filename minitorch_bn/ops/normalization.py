@@ -67,7 +67,7 @@ class RowNorm(Operator):
         g, rows = _wide(g), _wide(x).reshape(ctx.rows)  # (*) -> (1, rows, length)
         if need_x:
             wg = (g if weight is None else g * weight).reshape(ctx.rows)
-            gx = BatchNormBackward.apply(wg, rows, None, None, ctx.eps, ctx.statistics)[0].reshape(x.shape)
+            gx = BatchNormBackward.apply(wg, rows, None, None, ctx.eps, ctx.statistics, True)[0].reshape(x.shape)
         if need_weight:
             xh = BatchNorm.apply(rows, None, None, None, ctx.eps, Statistics()).reshape(x.shape)
             gw = _exact(g * xh)

@@ -60,6 +60,10 @@ def test_batch_norm_is_its_formula(rng, kernel, shape, dtype, layout):
     assert y.dtype == gx.dtype == x.dtype
     assert y.shape == gx.shape == x.shape
     assert mean.dtype == var.dtype == gw.dtype == gb.dtype == np.float64
+    nothing, *sums_alone = kernel.batch_norm_backward(g, x, weight, None, mean, var, 1e-5, with_gx=False)
+    assert nothing is None
+    for ours, sums in zip(sums_alone, (gw, gb)):
+        np.testing.assert_array_equal(ours, sums)
     for ours, exact in zip((y, mean, var, gx, gw, gb), reference(g, x, weight, bias, 1e-5)):
         tolerance = (DTYPES[dtype] if ours.ndim > 1 else 1e-11) * max(np.abs(exact).max(), 1.0)
         np.testing.assert_allclose(ours.astype(np.float64), exact, rtol=0, atol=tolerance)
@@ -87,16 +91,20 @@ def test_given_statistics(rng, shape, layout):
 def test_backward_with_given_statistics(rng, kernel, shape, dtype, layout):
     x = LAYOUTS[layout]((rng.standard_normal(shape) * 3 + 2).astype(dtype))
     g = LAYOUTS[layout](rng.standard_normal(shape).astype(dtype))
-    weight, mean, r = rng.standard_normal((3, shape[1])).astype("float64" if dtype == "float64" else "float32")
-    gx, gw, gb = kernel.normalize_backward(g, x, weight, mean, r)
+    weight, mean, var = rng.standard_normal((3, shape[1])).astype("float64" if dtype == "float64" else "float32")
+    var = np.abs(var)
+    r = 1 / np.sqrt(var.astype(np.float64) + 1e-3)
+    gx, gw, gb = kernel.normalize_backward(g, x, weight, mean, var, 1e-3)
     dims, column = (0, *range(2, x.ndim)), (1, -1, *(1,) * (x.ndim - 2))
     wide = g.astype(np.float64)
-    xh = (x.astype(np.float64) - mean.reshape(column)) * r.astype(np.float64).reshape(column)
+    xh = (x.astype(np.float64) - mean.reshape(column)) * r.reshape(column)
     exact = wide * (weight.astype(np.float64) * r).reshape(column), (wide * xh).sum(dims), wide.sum(dims)
     scale = max(np.abs(exact[1]).max(), np.sqrt(wide.size / shape[1]))
     assert gx.dtype == x.dtype
     np.testing.assert_allclose(gx.astype(np.float64), exact[0], rtol=2 * DTYPES[dtype], atol=DTYPES[dtype])
-    for ours, sums in ((gw, exact[1]), (gb, exact[2])):
+    nothing, *sums_alone = kernel.normalize_backward(g, x, weight, mean, var, 1e-3, with_gx=False)
+    assert nothing is None
+    for ours, sums in zip((gw, gb, *sums_alone), exact[1:] * 2):
         np.testing.assert_allclose(ours, sums, rtol=0, atol=(1e-13 if dtype == "float64" else 1e-7) * scale)
 
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import importlib.util
+import itertools
 import warnings
+import weakref
 
 import numpy as np
 import pytest
@@ -12,6 +15,9 @@ from hypothesis import strategies as st
 import minitorch_bn as torch
 import minitorch_bn.nn.functional as F
 from minitorch_bn.autograd import grad
+from minitorch_bn.kernels import norm, use
+
+needs_numba = pytest.mark.skipif(importlib.util.find_spec("numba") is None, reason="numba is not installed")
 
 SHAPES = [(5, 3), (4, 3, 6), (3, 2, 4, 5), (2, 2, 3, 2, 2)]
 
@@ -285,3 +291,89 @@ def test_no_reference_cycles_and_no_statistics_outlive_backward(rng):
         assert node() is None
     finally:
         gc.enable()
+
+
+WANTED = [w for w in itertools.product([False, True], repeat=3) if any(w)]  # input, weight, bias
+STATISTICS = np.array([0.5, -1.0, 2.0]), np.array([0.75, 2.0, 0.1])
+
+
+def normalised(training, x, weight, bias, mask=None):
+    given = (None, None) if training else tuple(torch.tensor(v).to(x.dtype) for v in STATISTICS)
+    return F.batch_norm(x, *given, weight, bias, training=training, mask=mask)
+
+
+@pytest.mark.parametrize("kernels", ["numpy", pytest.param("numba", marks=needs_numba)])
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("wanted", WANTED, ids=str)
+@pytest.mark.parametrize("training", [True, False])
+def test_the_gradients_that_are_asked_for_are_those_of_all(rng, training, wanted, layout, kernels):
+    arrays = LAYOUTS[layout](rng.standard_normal((4, 3, 6))), *rng.standard_normal((2, 3))
+    g = torch.tensor(LAYOUTS[layout](rng.standard_normal((4, 3, 6))))
+    with use(kernels):
+        some = [torch.from_numpy(a.copy(order="K")).requires_grad_(w) for a, w in zip(arrays, wanted)]
+        every = [torch.from_numpy(a.copy(order="K")).requires_grad_() for a in arrays]
+        for leaves in (some, every):
+            normalised(training, *leaves).backward(g)
+    for part, full, asked in zip(some, every, wanted):
+        assert (part.grad is not None) == asked
+        if asked:
+            np.testing.assert_allclose(part.grad.numpy(), full.grad.numpy(), rtol=1e-13, atol=1e-13)
+
+
+@pytest.mark.parametrize("masked", [False, True])
+@pytest.mark.parametrize("affine, wanted", [(True, w) for w in WANTED] + [(False, (True, False, False))], ids=str)
+@pytest.mark.parametrize("training", [True, False])
+def test_higher_orders_with_the_gradients_that_are_asked_for(rng, training, wanted, affine, masked):
+    leaves = [leaf(a).requires_grad_(w) for a, w in zip((rng.standard_normal((4, 3, 2)), *rng.random((2, 3))), wanted)]
+    mask = torch.tensor(rng.random((4, 3, 2)) < 0.7) if masked else None
+    leaves = leaves if affine else leaves[:1]
+    asked = [v for v in leaves if v.requires_grad]
+
+    def function(*values):
+        filled = iter(values)
+        x, weight, bias = [*(next(filled) if v.requires_grad else v for v in leaves), None, None][:3]
+        return normalised(training, x, weight, bias, mask)
+
+    assert torch.autograd.gradcheck(function, asked)
+    assert torch.autograd.gradgradcheck(function, asked)
+    # the third order, which meets what the second computed
+    v = [torch.tensor(rng.standard_normal(a.shape)) for a in asked]
+
+    def directional(*values):
+        grads = grad(function(*values).exp().sum(), values, create_graph=True)
+        return sum((a * b).sum() for a, b in zip(grads, v))
+
+    assert torch.autograd.gradgradcheck(directional, asked)
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_the_gradient_of_an_input_nobody_asked_for_is_not_computed(rng, monkeypatch, training):
+    computed = []
+    name = "batch_norm_backward" if training else "normalize_backward"
+    kernel = getattr(norm, name)
+
+    def noted(*args):
+        result = kernel(*args)
+        computed.append(result[0] is not None)
+        return result
+
+    monkeypatch.setitem(norm.__dict__, name, noted)
+    x, weight, bias = torch.tensor(rng.standard_normal((4, 3, 6))), leaf(np.ones(3)), leaf(np.zeros(3))
+    normalised(training, x, weight, bias).sum().backward()
+    normalised(training, x.requires_grad_(), weight, bias).sum().backward()
+    assert computed == [False, True]
+
+
+def test_a_frozen_layer_in_evaluation_keeps_no_input(rng):
+    x, weight, bias = torch.tensor(rng.standard_normal((4, 3, 6))), leaf(np.ones(3)), torch.zeros(3).double()
+    x = x.requires_grad_() * 1
+    kept = weakref.ref(x._data)
+    y = normalised(False, x, weight.detach(), bias)
+    del x
+    assert kept() is None
+    y.sum().backward()
+    x = leaf(rng.standard_normal((4, 3, 6))) * 1
+    kept = weakref.ref(x._data)
+    y = normalised(False, x, weight, bias)
+    del x
+    assert kept() is not None
