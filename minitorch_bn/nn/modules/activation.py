@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from minitorch_bn.creation import empty
 from minitorch_bn.nn import functional as F
 from minitorch_bn.nn import init
+from minitorch_bn.nn.modules._registered import registered
 from minitorch_bn.nn.modules.module import Module
 from minitorch_bn.nn.parameter import Parameter
 
@@ -146,7 +147,7 @@ class PReLU(Module):
     tensor([-0.2500,  0.0000,  2.0000])
     """
 
-    weight: Tensor
+    weight: Tensor = registered()
 
     def __init__(
         self, num_parameters: int = 1, init: float = 0.25, device: Any = None, dtype: DType | None = None

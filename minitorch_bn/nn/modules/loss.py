@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from minitorch_bn.nn import functional as F
+from minitorch_bn.nn.modules._registered import registered
 from minitorch_bn.nn.modules.module import Module
 from minitorch_bn.ops.loss import legacy_reduction
 
@@ -25,7 +26,7 @@ class _Loss(Module):
 
 
 class _WeightedLoss(_Loss):
-    weight: Tensor | None
+    weight: Tensor | None = registered()
 
     def __init__(
         self,
@@ -193,7 +194,7 @@ class BCEWithLogitsLoss(_Loss):
     tensor(0.4100)
     """
 
-    weight: Tensor | None
+    weight: Tensor | None = registered()
     pos_weight: Tensor | None
 
     def __init__(

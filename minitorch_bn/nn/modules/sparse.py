@@ -8,6 +8,7 @@ from minitorch_bn.autograd.grad_mode import no_grad
 from minitorch_bn.creation import empty
 from minitorch_bn.nn import functional as F
 from minitorch_bn.nn import init
+from minitorch_bn.nn.modules._registered import registered
 from minitorch_bn.nn.modules.module import Module
 from minitorch_bn.nn.parameter import Parameter
 
@@ -39,7 +40,7 @@ class Embedding(Module):
     torch.Size([2, 3, 3])
     """
 
-    weight: Tensor
+    weight: Tensor = registered()
 
     def __init__(
         self,
