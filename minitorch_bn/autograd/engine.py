@@ -101,7 +101,7 @@ def run_backward(
                 results = node.backward(node_grads[0])
                 if type(results) is not tuple:
                     results = (results,)
-            if not retain_graph:
+            if not retain_graph and node._saved:
                 node.release()
     finally:
         mode.grad, mode.gradients_seen = before
@@ -287,11 +287,14 @@ def _starting_points(outputs: tuple, grad_outputs: Any) -> tuple[list, list]:
             raise TypeError(f"gradients can be either Tensors or None, but got {type(g).__name__}")
     if len(given) != len(outputs):
         raise RuntimeError(f"got {len(outputs)} tensors and {len(given)} gradients")
-    grads = [_starting_gradient(out, g, i) for i, (out, g) in enumerate(zip(outputs, given))]
+    grads, roots = [], []
+    for i, (out, g) in enumerate(zip(outputs, given)):
+        grads.append(_starting_gradient(out, g, i))
     for i, out in enumerate(outputs):
         if not out.requires_grad:
             raise RuntimeError(f"element {i} of tensors does not require grad and does not have a grad_fn")
-    return [gradient_edge(out) for out in outputs], grads
+        roots.append(gradient_edge(out))
+    return roots, grads
 
 
 def _starting_gradient(out: Any, given: Any, i: int) -> Any:

@@ -194,8 +194,7 @@ class Node:
 
     def release(self) -> None:
         """Frees what was saved, once backward has passed."""
-        if self._saved:
-            self._saved = None
+        self._saved = None
 
 
 # For each input something true if its gradient is asked for: the edge that it goes along. A name of the slot itself,
