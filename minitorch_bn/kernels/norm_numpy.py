@@ -8,6 +8,7 @@ share the blocks, for numpy lets go of Python's lock while it computes.
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from math import gcd, prod
 from typing import TYPE_CHECKING
 
@@ -17,7 +18,7 @@ from minitorch_bn.kernels.scratch import scratch
 from minitorch_bn.kernels.threads import share, threads
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 BLOCK = 1 << 19  # elements of a block: 4 MiB of float64
 PART = 1 << 17  # elements of a block of float32: 512 KiB, within the second-level cache
@@ -148,14 +149,8 @@ def _subtract_multiply_add(x: np.ndarray, numbers: np.ndarray, y: np.ndarray) ->
         if shift:
             part += shift[0]
 
-    # numpy copies numbers that are the same along a row to a buffer of whole rows, which takes as long as the
-    # arithmetic, unless two rows do not fit.
-    before = np.setbufsize(RUN) if long else 0
-    try:
+    with _runs(length):
         _in_blocks(work, [(some,) for some in _slices(rows, PART // x.shape[1])], x.size, 4 * PART)
-    finally:
-        if long:
-            np.setbufsize(before)
 
 
 def _repeated(numbers: np.ndarray, samples: int, length: int) -> np.ndarray:
@@ -218,15 +213,29 @@ def fold(
 
 def _scale(var: np.ndarray, eps: float, weight: np.ndarray | None = None, channels: slice = slice(None)) -> np.ndarray:
     """weight / sqrt(var + eps), in float64."""
-    r = 1.0 / np.sqrt(var.astype(np.float64) + eps)
-    return r if weight is None else r * weight[channels]
+    return (1.0 if weight is None else weight[channels]) / np.sqrt(var.astype(np.float64) + eps)
 
 
 def _for_all_channels(work: Callable[[slice], None], shape: tuple[int, ...]) -> None:
     """Calls ``work`` with slices of the channels (axis 1) of about ``BLOCK`` elements each, if there are any."""
     if size := prod(shape):
         step = min(BLOCK * shape[1] // size, -(-shape[1] // threads()) if size > SHARED else shape[1])
-        _in_blocks(work, [(channels,) for channels in _slices(shape[1], step)], size, SHARED)
+        with _runs(size // shape[1] if len(shape) > 2 else 1):
+            _in_blocks(work, [(channels,) for channels in _slices(shape[1], step)], size, SHARED)
+
+
+@contextmanager
+def _runs(length: int) -> Iterator[None]:
+    """In here, numbers that are the same along rows of that length are not copied.
+
+    numpy copies them to a buffer of several rows, which takes longer than the arithmetic, unless two rows do not fit.
+    """
+    before = np.setbufsize(RUN) if length >= RUN else None
+    try:
+        yield
+    finally:
+        if before is not None:
+            np.setbufsize(before)
 
 
 def _slices(number: int, step: int) -> list[slice]:
