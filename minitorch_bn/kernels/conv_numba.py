@@ -9,9 +9,11 @@ runs start, and both kinds of loops below go through these places, whatever the 
     the filters' gradient                gw[o, k] =  sum over j of  g[o, j] * planes[starts[k] + j]
 
 A tile of some o and some j, or k, is summed in registers. Planes that would not stay in the cache are done in strips of
-rows. Samples are independent.
+rows. With a stride of s down the rows, planes hold every s-th row, and there is one for each row that the kernel begins
+with. Samples are independent, and so are the groups of a sample.
 
-Strides, groups, three dimensions, kernels of one element, and other dtypes are left to the reference.
+Three dimensions, kernels of one element without a stride, and other dtypes are left to the reference; so is the input's
+gradient of a convolution with a stride.
 """
 
 from __future__ import annotations
@@ -32,52 +34,54 @@ PRODUCTS = 24  # take as long as one element takes other loops
 
 
 def conv(x, w, stride, padding, dilation, groups=1, bias=None):
-    """(N, C, H, W), (O, C, kh, kw) -> (N, O, H', W'): see ``conv_numpy.conv``."""
-    if not _is_direct(x, w.shape[2:], stride, groups):
+    """(N, C, H, W), (O, C/G, kh, kw) -> (N, O, H', W'): see ``conv_numpy.conv``."""
+    if not _is_direct(x, w.shape[2:], stride):
         return reference.conv(x, w, stride, padding, dilation, groups, bias)
-    filters, weights = len(w), w[0].size
-    rows, columns = _best_tile(filters, 1)
-    plan = _plan(x.shape, w.shape[2:], padding, dilation, x.dtype.itemsize)
-    # (O, C, kh, kw) -> (O / rows, K, rows): what the rows of a tile need lies side by side
-    packed = np.zeros((_whole(filters, rows), weights), x.dtype)
-    packed[:filters] = w.reshape(filters, weights)
+    filters, weights = len(w) // groups, w[0].size
+    rows, columns = min(machine()[1], key=lambda tile: -(-filters // tile[0]) / tile[1] * _time(tile))
+    plan = _plan(x.shape, w.shape[2:], stride, padding, dilation, groups, x.dtype.itemsize)
+    # (O, C/G, kh, kw) -> (G, O/G / rows, K, rows): what the rows of a tile need lies side by side
+    packed = np.zeros((groups, _whole(filters, rows), weights), x.dtype)
+    packed[:, :filters] = w.reshape(groups, filters, weights)
     packed = packed.reshape(-1, rows, weights).swapaxes(1, 2).reshape(-1)
-    shift = np.zeros(len(packed) // weights, x.dtype)
+    shift = np.zeros((groups, _whole(filters, rows)), x.dtype)
     if bias is not None:
-        shift[:filters] = bias
-    y = np.empty((len(x), filters, *plan.grid[4 - x.ndim :]), x.dtype)
+        shift[:, :filters] = bias.reshape(groups, filters)
+    y = np.empty((len(x), len(w), *plan.grid[4 - x.ndim :]), x.dtype)
     tile, work = ((0,) * rows, (0,) * columns, (0,)), y.size * weights // PRODUCTS
-    _convolve(len(x) * plan.strips, work, _flat(x), packed, shift, filters, plan, *tile, y.reshape(-1))
+    _convolve(
+        len(x) * groups * plan.strips, work, _flat(x), packed, shift.reshape(-1), filters, plan, *tile, y.reshape(-1)
+    )
     return y
 
 
 def conv_input_grad(g, w, input_spatial_shape, stride, padding, dilation, groups=1, bias=None):
-    """(N, O, H', W'), (O, C, kh, kw) -> (N, C, H, W): see ``conv_numpy.conv_input_grad``."""
+    """(N, O, H', W'), (O, C/G, kh, kw) -> (N, C, H, W): see ``conv_numpy.conv_input_grad``."""
     sizes = zip(input_spatial_shape, g.shape[2:], w.shape[2:], padding, dilation, strict=True)
     spread = tuple((d * (k - 1) - _sides(p)[0], n + _sides(p)[0] - o) for n, o, k, p, d in sizes)
+    is_direct = _is_direct(g, w.shape[2:], stride) and max(stride) == 1
     # In the padding the filters meet zeros, which only finite ones survive.
-    if not _is_direct(g, w.shape[2:], stride, groups) or min(map(min, spread)) < 0 or not np.isfinite(w).all():
+    if not is_direct or min(map(min, spread)) < 0 or not np.isfinite(w).all():
         return reference.conv_input_grad(g, w, input_spatial_shape, stride, padding, dilation, groups, bias)
-    turned = np.flip(w.swapaxes(0, 1), tuple(range(2, w.ndim)))  # (O, C, kh, kw) -> (C, O, kh, kw)
-    return conv(g, turned, stride, spread, dilation, 1, bias)
+    return conv(g, reference.turned(w, groups), stride, spread, dilation, groups, bias)
 
 
 def conv_weight_grad(g, x, kernel_shape, stride, padding, dilation, groups=1):
-    """(N, O, H', W'), (N, C, H, W) -> (O, C, kh, kw): see ``conv_numpy.conv_weight_grad``."""
-    if not _is_direct(x, kernel_shape, stride, groups) or not g.size:
+    """(N, O, H', W'), (N, C, H, W) -> (O, C/G, kh, kw): see ``conv_numpy.conv_weight_grad``."""
+    if not _is_direct(x, kernel_shape, stride) or not g.size:
         return reference.conv_weight_grad(g, x, kernel_shape, stride, padding, dilation, groups)
-    plan = _plan(x.shape, kernel_shape, padding, dilation, x.dtype.itemsize)
+    plan = _plan(x.shape, kernel_shape, stride, padding, dilation, groups, x.dtype.itemsize)
     if plan.grid[4 - x.ndim :] != g.shape[2:]:  # a transposed convolution whose last rows no window reaches
         return reference.conv_weight_grad(g, x, kernel_shape, stride, padding, dilation, groups)
-    filters, weights = g.shape[1], plan.weights
-    rows, columns = _best_tile(filters, weights)
+    filters, weights = g.shape[1] // groups, plan.weights
+    rows, columns = min(machine()[1], key=lambda tile: -(-filters // tile[0]) * -(-weights // tile[1]) * _time(tile))
     pieces = len(x) * plan.strips
-    sums = np.zeros((min(BLOCKS, pieces), _whole(filters, rows), _whole(weights, columns)), x.dtype)
-    at_once = max(1, PLANES // ((x.shape[1] * plan.kernel[1] + sums.shape[1]) * plan.length * x.dtype.itemsize))
+    sums = np.zeros((groups, min(BLOCKS, pieces), _whole(filters, rows), _whole(weights, columns)), x.dtype)
+    at_once = max(1, PLANES // ((plan.planes + sums.shape[2]) * plan.length * x.dtype.itemsize))
     tile, work = ((0,) * rows, (0,) * columns), g.size * weights // PRODUCTS
     up = _flat(g.astype(x.dtype, copy=False))
-    _correlate(len(sums), work, up, _flat(x), filters, pieces, at_once, plan, *tile, sums)
-    gw = np.ascontiguousarray(sums.sum(0)[:filters, :weights]).reshape(filters, x.shape[1], *kernel_shape)
+    _correlate(groups * sums.shape[1], work, up, _flat(x), filters, pieces, at_once, plan, *tile, sums)
+    gw = np.ascontiguousarray(sums.sum(1)[:, :filters, :weights]).reshape(g.shape[1], -1, *kernel_shape)
     if not np.isfinite(gw).all():  # perhaps an infinity met the zeros of the padding
         return reference.conv_weight_grad(g, x, kernel_shape, stride, padding, dilation, groups)
     return gw
@@ -92,17 +96,17 @@ def channel_sums(g):
     return sums
 
 
-def _is_direct(x: np.ndarray, kernel: tuple[int, ...], stride: tuple[int, ...], groups: int) -> bool:
-    return len(kernel) < 3 and prod(kernel) > 1 == max(stride) == groups and x.dtype.char in "fd" and x.size > 0
+def _is_direct(x: np.ndarray, kernel: tuple[int, ...], stride: tuple[int, ...]) -> bool:
+    return len(kernel) < 3 and (prod(kernel) > 1 or max(stride) > 1) and x.dtype.char in "fd" and x.size > 0
 
 
 def _sides(padding: int | tuple[int, int]) -> tuple[int, int]:
     return padding if isinstance(padding, tuple) else (padding, padding)
 
 
-def _best_tile(rows: int, columns: int) -> tuple[int, int]:
-    """The tile with which the fewest products of so many rows and columns are thrown away."""
-    return min(machine()[1], key=lambda tile: _whole(rows, tile[0]) * (_whole(columns, tile[1]) if columns > 1 else 1))
+def _time(tile: tuple[int, int]) -> int:
+    """How long a tile takes, about: its products, or twice what it reads for them."""
+    return max(tile[0] * tile[1], 2 * sum(tile))
 
 
 def _whole(count: int, of: int) -> int:
@@ -111,15 +115,20 @@ def _whole(count: int, of: int) -> int:
 
 
 class _Plan(NamedTuple):
-    """How a batch is laid out in planes; one spatial dimension is a plane of one row."""
+    """How a batch is laid out in planes; one spatial dimension is a plane of one row, a group is a sample."""
 
+    groups: int
     sample: tuple[int, ...]  # channels, rows, columns
     grid: tuple[int, ...]  # rows and columns of the output
     kernel: tuple[int, ...]
+    stride: tuple[int, ...]
     before: tuple[int, ...]  # the padding above and to the left
     dilation: tuple[int, ...]
     height: int  # rows of the output that a strip has
     strips: int  # of a sample
+    phases: int  # planes for each column of the kernel: they begin so many rows later
+    rows: int  # of a plane
+    planes: int
     length: int  # of a plane
     width: int  # of a vector: its lanes
     weights: int  # of a filter
@@ -127,22 +136,28 @@ class _Plan(NamedTuple):
 
 
 @lru_cache(maxsize=256)
-def _plan(shape, kernel, padding, dilation, itemsize):
-    out = reference.conv_output_shape(shape[2:], kernel, (1,) * len(kernel), padding, dilation)
-    before, flat = tuple(_sides(p)[0] for p in padding), 2 - len(kernel)
-    sample, grid, before = (shape[1], *(1,) * flat, *shape[2:]), (*(1,) * flat, *out), (*(0,) * flat, *before)
-    kernel, dilation, width = (*(1,) * flat, *kernel), (*(1,) * flat, *dilation), machine()[0] // itemsize
-    halo = (kernel[0] - 1) * dilation[0]  # rows that a strip sees beyond its own
-    fitting = PLANES // (shape[1] * kernel[1] * grid[1] * itemsize) - halo
+def _plan(shape, kernel, stride, padding, dilation, groups, itemsize):
+    out = reference.conv_output_shape(shape[2:], kernel, stride, padding, dilation)
+    before, one = tuple(_sides(p)[0] for p in padding), (1,) * (2 - len(kernel))
+    sample, grid, before = (shape[1] // groups, *one, *shape[2:]), (*one, *out), (*(0 for _ in one), *before)
+    kernel, stride, dilation = (*one, *kernel), (*one, *stride), (*one, *dilation)
+    width = machine()[0] // itemsize
+    reach = (kernel[0] - 1) * dilation[0]
+    phases = min(stride[0], reach + 1)
+    planes, halo = sample[0] * kernel[1] * phases, reach // stride[0]  # rows that a strip sees beyond its own
+    fitting = PLANES // (planes * grid[1] * itemsize) - halo
     height = -(-grid[0] // -(-grid[0] // max(1, fitting)))
     # An odd number of vectors: planes a power of two apart would compete for the same lines of the cache.
     vectors = _whole(halo * grid[1], width) // width + _whole(height * grid[1], width) // width
     length = (vectors | 1) * width
-    channel, row, column = np.ogrid[: shape[1], : kernel[0], : kernel[1]]
-    starts = ((channel * kernel[1] + column) * length + row * dilation[0] * grid[1]).reshape(-1)
+    channel, row, column = np.ogrid[: sample[0], : kernel[0], : kernel[1]]
+    plane = (channel * kernel[1] + column) * phases + row * dilation[0] % stride[0]
+    starts = (plane * length + row * dilation[0] // stride[0] * grid[1]).reshape(-1)
     strips, more = -(-grid[0] // height), max(columns for _, columns in machine()[1]) - 1
-    starts = np.append(starts, np.zeros(more, starts.dtype))
-    return _Plan(sample, grid, kernel, before, dilation, height, strips, length, width, len(starts) - more, starts)
+    return _Plan(
+        groups, sample, grid, kernel, stride, before, dilation, height, strips, phases, height + halo, planes, length,
+        width, len(starts), np.append(starts, np.zeros(more, starts.dtype)),
+    )  # fmt: skip
 
 
 def _flat(x: np.ndarray) -> np.ndarray:
@@ -156,38 +171,45 @@ def _flat(x: np.ndarray) -> np.ndarray:
 def _lay_out(x, n, first, plan, planes, at):
     """What the output's rows from ``first`` on see of sample n, to ``planes`` from ``at`` on."""
     channels, input_rows, input_columns = plan.sample
-    columns, rows = plan.grid[1], plan.height + (plan.kernel[0] - 1) * plan.dilation[0]
-    top = plan.before[0] - first  # the row of the planes that row 0 of the input is, or would be
-    low = max(0, -top)
-    high = max(low, min(input_rows, rows - top))
+    columns, (down, right) = plan.grid[1], plan.stride
     for c in range(channels):
         source = (n * channels + c) * input_rows * input_columns
-        for k in range(plan.kernel[1]):
-            plane = at + (c * plan.kernel[1] + k) * plan.length
-            shift = k * plan.dilation[1] - plan.before[1]
-            begin = min(columns, max(0, -shift))
-            end = max(begin, min(columns, input_columns - shift))
+        for k in range(plan.kernel[1] * plan.phases):
+            plane = at + (c * plan.kernel[1] * plan.phases + k) * plan.length
+            # Row i and column j of the plane are row i * down + above and column j * right + ahead of the input.
+            above = first * down + k % plan.phases - plan.before[0]
+            ahead = k // plan.phases * plan.dilation[1] - plan.before[1]
+            low = min(plan.rows, max(0, -(above // down)))
+            high = max(low, min(plan.rows, (input_rows - 1 - above) // down + 1))
+            begin = min(columns, max(0, -(ahead // right)))
+            end = max(begin, min(columns, (input_columns - 1 - ahead) // right + 1))
             if plan.strips > 1:  # else zeros are there from the beginning
-                planes[plane : plane + (low + top) * columns] = 0
-                planes[plane + (high + top) * columns : plane + rows * columns] = 0
-            if columns == input_columns and begin < end and low < high:
+                planes[plane : plane + low * columns] = 0
+                planes[plane + high * columns : plane + plan.rows * columns] = 0
+            start = source + above * input_columns + ahead
+            if columns == input_columns and down == right == 1 and begin < end and low < high:
                 # Rows follow each other as they do in x: a single run, but for what it carries from row to row.
-                count = (high - low) * columns - begin - (columns - end)
-                copy(x, source + low * columns + begin + shift, planes, plane + (low + top) * columns + begin, count)
+                skipped = low * columns + begin
+                copy(x, start + skipped, planes, plane + skipped, (high - low - 1) * columns + end - begin)
             else:
                 for i in range(low, high):
-                    to = plane + (i + top) * columns + begin
-                    copy(x, source + i * input_columns + begin + shift, planes, to, end - begin)
+                    to, row = plane + i * columns, start + i * down * input_columns
+                    if right == 1:
+                        copy(x, row + begin, planes, to + begin, end - begin)
+                    else:
+                        for j in range(begin, end):
+                            planes[to + j] = x[row + j * right]
             for edge in range(begin):
-                for i in range(low + top, high + top):
+                for i in range(low, high):
                     planes[plane + i * columns + edge] = 0
             for edge in range(end, columns):
-                for i in range(low + top, high + top):
+                for i in range(low, high):
                     planes[plane + i * columns + edge] = 0
 
 
 @inner
 def _sum_products(packed, shift, o, plan, planes, j, rows, columns):
+    """A tile from filter o of all groups and element j on."""
     tile, at = filled(shift, o, rows, columns), o * plan.weights
     for k in range(plan.weights):
         tile = add_scaled(tile, packed, at + k * len(rows), planes, plan.starts[k] + j)
@@ -197,7 +219,7 @@ def _sum_products(packed, shift, o, plan, planes, j, rows, columns):
 @Loops
 def _convolve(x, packed, shift, filters, plan, rows, columns, one, y, start, stop):
     size, width = plan.grid[0] * plan.grid[1], plan.width
-    planes = np.zeros(plan.sample[0] * plan.kernel[1] * plan.length, x.dtype)
+    planes, group_size = np.zeros(plan.planes * plan.length, x.dtype), len(shift) // plan.groups
     spare = np.empty(len(rows) * len(columns) * width, x.dtype)
     for piece in range(start, stop):
         n, first = piece // plan.strips, piece % plan.strips * plan.height
@@ -205,15 +227,16 @@ def _convolve(x, packed, shift, filters, plan, rows, columns, one, y, start, sto
         _lay_out(x, n, first, plan, planes, 0)
         for o in range(0, filters, len(rows)):
             at, j = (n * filters + o) * size + first * plan.grid[1], 0
+            of = n % plan.groups * group_size + o
             while j < run:
                 is_wide = j + (len(columns) - 1) * width < run
                 done = len(columns) * width if is_wide else width
                 fits = o + len(rows) <= filters and j + done <= run
                 to, where, step = (y, at + j, size) if fits else (spare, 0, done)
                 if is_wide:
-                    write(_sum_products(packed, shift, o, plan, planes, j, rows, columns), to, where, step)
+                    write(_sum_products(packed, shift, of, plan, planes, j, rows, columns), to, where, step)
                 else:
-                    write(_sum_products(packed, shift, o, plan, planes, j, rows, one), to, where, step)
+                    write(_sum_products(packed, shift, of, plan, planes, j, rows, one), to, where, step)
                 if not fits:
                     for r in range(min(len(rows), filters - o)):
                         copy(spare, r * done, y, at + r * size + j, min(done, run - j))
@@ -222,19 +245,20 @@ def _convolve(x, packed, shift, filters, plan, rows, columns, one, y, start, sto
 
 @Loops
 def _correlate(g, x, filters, pieces, at_once, plan, rows, columns, sums, start, stop):
-    blocks, sum_rows, weights = sums.shape
+    _, blocks, sum_rows, weights = sums.shape
     size, width = plan.grid[0] * plan.grid[1], plan.width
     most = (plan.height * plan.grid[1] + width - 1) // width * width
-    sample = plan.sample[0] * plan.kernel[1] * plan.length
+    sample = plan.planes * plan.length
     planes, up = np.zeros(at_once * sample, x.dtype), np.zeros(at_once * sum_rows * most, x.dtype)
     zeros = np.zeros(len(rows), x.dtype)
-    for block in range(start, stop):
-        flat = sums[block].reshape(sum_rows * weights)
+    for step in range(start, stop):
+        group, block = step // blocks, step % blocks
+        flat = sums[group, block].reshape(sum_rows * weights)
         begin, end = pieces * block // blocks, pieces * (block + 1) // blocks
         for batch in range(begin, end, at_once):
             count = min(at_once, end - batch)
             for p in range(count):
-                n, first = (batch + p) // plan.strips, (batch + p) % plan.strips * plan.height
+                n, first = (batch + p) // plan.strips * plan.groups + group, (batch + p) % plan.strips * plan.height
                 run = min(plan.height, plan.grid[0] - first) * plan.grid[1]
                 _lay_out(x, n, first, plan, planes, p * sample)
                 if most == size:  # a single strip, of whole vectors

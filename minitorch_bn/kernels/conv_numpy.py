@@ -106,7 +106,7 @@ def conv_input_grad(
     spread = tuple((d * (k - 1) - p, n + p - o) for n, o, k, p, d in sizes)
     if finite and max(stride) == 1 and min(map(min, spread)) >= 0 and w.shape[0] <= 4 * shape[1]:
         # To read columns is faster than to add to them, unless there are many more of them.
-        return conv(g, _turned(w, groups), stride, spread, dilation, groups, bias)
+        return conv(g, turned(w, groups), stride, spread, dilation, groups, bias)
     filters = _as_matrices(w, groups).swapaxes(1, 2)  # (O, C/G, kh, kw) -> (G, K, O/G)
     columns = _Columns(shape, w.shape[0], kernel, stride, padding, dilation, groups, wide=finite)
     g = columns.complete(g)
@@ -282,11 +282,11 @@ def _split(block: Array, samples: int) -> Array:
     return block.reshape(*block.shape[:2], samples, block.shape[2] // samples).transpose(2, 0, 1, 3)
 
 
-def _turned(w: Array, groups: int) -> Array:
+def turned(w: Array, groups: int) -> Array:
     """The filters of the adjoint convolution, mirrored in space: (O, C/G, kh, kw) -> (C, O/G, kh, kw)."""
     grouped = w.reshape(groups, w.shape[0] // groups, *w.shape[1:]).swapaxes(1, 2)  # -> (G, C/G, O/G, kh, kw)
-    turned = np.flip(grouped, tuple(range(3, grouped.ndim)))
-    return turned.reshape(groups * w.shape[1], *turned.shape[2:])
+    mirrored = np.flip(grouped, tuple(range(3, grouped.ndim)))
+    return mirrored.reshape(groups * w.shape[1], *mirrored.shape[2:])
 
 
 def _even(total: int, most: int) -> int:

@@ -199,19 +199,26 @@ def strips(request, monkeypatch):
     conv_numba._plan.cache_clear()
 
 
-# (batch, channels, filters, spatial, kernel, padding, dilation)
+# (batch, channels, filters, spatial, kernel, stride, padding, dilation, groups)
 CONVOLUTIONS = {
-    "one of each": (1, 1, 1, (3, 3), (3, 3), ((0, 0), (0, 0)), (1, 1)),
-    "same": (9, 3, 5, (7, 9), (3, 3), ((1, 1), (1, 1)), (1, 1)),
-    "uneven padding": (3, 2, 3, (8, 7), (3, 3), ((2, 0), (0, 3)), (2, 1)),
-    "several threads": (20, 4, 18, (33, 18), (3, 3), (1, 1), (1, 3)),
-    "whole vectors": (2, 16, 8, (16, 16), (3, 3), (1, 1), (1, 1)),
-    "an even kernel": (2, 3, 9, (6, 5), (2, 4), ((1, 0), (2, 1)), (1, 1)),
-    "a large kernel": (3, 2, 2, (11, 40), (7, 5), (3, 2), (1, 1)),
-    "padding beyond the kernel": (2, 2, 4, (3, 2), (2, 2), (3, 3), (1, 1)),
-    "a column": (2, 3, 17, (19, 3), (5, 1), (2, 0), (1, 1)),
-    "one dimension": (4, 3, 6, (50,), (9,), (4,), (1,)),
-    "one dimension, dilated": (4, 1, 1, (70,), (3,), ((8, 1),), (4,)),
+    "one of each": (1, 1, 1, (3, 3), (3, 3), (1, 1), ((0, 0), (0, 0)), (1, 1), 1),
+    "same": (9, 3, 5, (7, 9), (3, 3), (1, 1), ((1, 1), (1, 1)), (1, 1), 1),
+    "uneven padding": (3, 2, 3, (8, 7), (3, 3), (1, 1), ((2, 0), (0, 3)), (2, 1), 1),
+    "several threads": (20, 4, 18, (33, 18), (3, 3), (1, 1), (1, 1), (1, 3), 1),
+    "whole vectors": (2, 16, 8, (16, 16), (3, 3), (1, 1), (1, 1), (1, 1), 1),
+    "an even kernel": (2, 3, 9, (6, 5), (2, 4), (1, 1), ((1, 0), (2, 1)), (1, 1), 1),
+    "a large kernel": (3, 2, 2, (11, 40), (7, 5), (1, 1), (3, 2), (1, 1), 1),
+    "padding beyond the kernel": (2, 2, 4, (3, 2), (2, 2), (1, 1), (3, 3), (1, 1), 1),
+    "a column": (2, 3, 17, (19, 3), (5, 1), (1, 1), (2, 0), (1, 1), 1),
+    "one dimension": (4, 3, 6, (50,), (9,), (1,), (4,), (1,), 1),
+    "one dimension, dilated": (4, 1, 1, (70,), (3,), (1,), ((8, 1),), (4,), 1),
+    "groups": (3, 6, 9, (7, 8), (3, 3), (1, 1), (1, 1), (1, 1), 3),
+    "depthwise": (3, 5, 10, (9, 16), (3, 3), (1, 1), (1, 1), (1, 1), 5),
+    "a stride": (3, 2, 9, (9, 12), (3, 3), (2, 2), (1, 1), (1, 1), 1),
+    "a stride of one element": (2, 4, 5, (9, 8), (1, 1), (2, 3), (0, 0), (1, 1), 1),
+    "a stride beyond the kernel": (2, 2, 3, (17, 20), (2, 2), (3, 5), (1, 0), (1, 1), 1),
+    "a stride, a dilation and groups": (2, 4, 6, (15, 13), (3, 4), (2, 3), ((3, 1), (0, 4)), (3, 2), 2),
+    "a stride in one dimension": (2, 3, 4, (61,), (7,), (3,), (3,), (2,), 1),
 }
 
 
@@ -219,15 +226,15 @@ CONVOLUTIONS = {
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("name", CONVOLUTIONS)
 def test_convolution_without_columns(rng, name, dtype):
-    batch, channels, filters, spatial, kernel, padding, dilation = CONVOLUTIONS[name]
+    batch, channels, filters, spatial, kernel, stride, padding, dilation, groups = CONVOLUTIONS[name]
     x = rng.standard_normal((batch, channels, *spatial)).astype(dtype)
-    w = rng.standard_normal((filters, channels, *kernel)).astype(dtype)
+    w = rng.standard_normal((filters, channels // groups, *kernel)).astype(dtype)
     bias = rng.standard_normal(filters).astype(dtype)
-    geometry = ((1,) * len(kernel), padding, dilation)
-    exact = conv_numpy.conv(*(a.astype(np.float64) for a in (x, w)), *geometry, 1, bias.astype(np.float64))
+    geometry = (stride, padding, dilation, groups)
+    exact = conv_numpy.conv(*(a.astype(np.float64) for a in (x, w)), *geometry, bias.astype(np.float64))
     g = rng.standard_normal(exact.shape).astype(dtype)
     tolerance = {"rtol": 0, "atol": 30 * np.finfo(dtype).eps * max(w[0].size, w[:, 0].size)}
-    y = conv_numba.conv(x, w, *geometry, 1, bias)
+    y = conv_numba.conv(x, w, *geometry, bias)
     np.testing.assert_allclose(y, exact, **tolerance)
     gx = conv_numba.conv_input_grad(g, w, spatial, *geometry)
     np.testing.assert_allclose(
@@ -289,9 +296,9 @@ def interpreted(module):
 @pytest.mark.usefixtures("strips")
 @pytest.mark.parametrize("name", [name for name in CONVOLUTIONS if name != "several threads"])
 def test_convolution_reads_and_writes_nothing_outside(rng, name):
-    _, channels, filters, spatial, kernel, padding, dilation = CONVOLUTIONS[name]
-    x, w = rng.integers(-9, 10, (2, channels, *spatial)) * 1.0, rng.integers(-9, 10, (filters, channels, *kernel)) * 1.0
-    geometry = ((1,) * len(kernel), padding, dilation)
+    _, channels, filters, spatial, kernel, *geometry = CONVOLUTIONS[name]
+    x = rng.integers(-9, 10, (2, channels, *spatial)) * 1.0
+    w = rng.integers(-9, 10, (filters, channels // geometry[-1], *kernel)) * 1.0
     loops = interpreted(conv_numba)
     y = loops.conv(x, w, *geometry)
     np.testing.assert_array_equal(y, conv_numpy.conv(x, w, *geometry))
