@@ -47,7 +47,7 @@ def conv(x, w, stride, padding, dilation, groups=1, bias=None):
     shift = np.zeros((groups, _whole(filters, rows)), x.dtype)
     if bias is not None:
         shift[:, :filters] = bias.reshape(groups, filters)
-    y = np.empty((len(x), len(w), *plan.grid[4 - x.ndim :]), x.dtype)
+    y = np.empty((len(x), len(w), *plan.grid[: x.ndim - 2]), x.dtype)
     tile, work = ((0,) * rows, (0,) * columns, (0,)), y.size * weights // PRODUCTS
     _convolve(
         len(x) * groups * plan.strips, work, _flat(x), packed, shift.reshape(-1), filters, plan, *tile, y.reshape(-1)
@@ -71,7 +71,7 @@ def conv_weight_grad(g, x, kernel_shape, stride, padding, dilation, groups=1):
     if not _is_direct(x, kernel_shape, stride) or not g.size:
         return reference.conv_weight_grad(g, x, kernel_shape, stride, padding, dilation, groups)
     plan = _plan(x.shape, kernel_shape, stride, padding, dilation, groups, x.dtype.itemsize)
-    if plan.grid[4 - x.ndim :] != g.shape[2:]:  # a transposed convolution whose last rows no window reaches
+    if plan.grid[: x.ndim - 2] != g.shape[2:]:  # a transposed convolution whose last rows no window reaches
         return reference.conv_weight_grad(g, x, kernel_shape, stride, padding, dilation, groups)
     filters, weights = g.shape[1] // groups, plan.weights
     rows, columns = min(machine()[1], key=lambda tile: -(-filters // tile[0]) * -(-weights // tile[1]) * _time(tile))
@@ -115,7 +115,7 @@ def _whole(count: int, of: int) -> int:
 
 
 class _Plan(NamedTuple):
-    """How a batch is laid out in planes; one spatial dimension is a plane of one row, a group is a sample."""
+    """How a batch is laid out in planes; one spatial dimension is a plane of one column, a group is a sample."""
 
     groups: int
     sample: tuple[int, ...]  # channels, rows, columns
@@ -138,9 +138,10 @@ class _Plan(NamedTuple):
 @lru_cache(maxsize=256)
 def _plan(shape, kernel, stride, padding, dilation, groups, itemsize):
     out = reference.conv_output_shape(shape[2:], kernel, stride, padding, dilation)
-    before, one = tuple(_sides(p)[0] for p in padding), (1,) * (2 - len(kernel))
-    sample, grid, before = (shape[1] // groups, *one, *shape[2:]), (*one, *out), (*(0 for _ in one), *before)
-    kernel, stride, dilation = (*one, *kernel), (*one, *stride), (*one, *dilation)
+    one = (1,) * (2 - len(kernel))  # a sequence is an image of one column
+    before = (*(_sides(p)[0] for p in padding), *(0 for _ in one))
+    sample, grid = (shape[1] // groups, *shape[2:], *one), (*out, *one)
+    kernel, stride, dilation = (*kernel, *one), (*stride, *one), (*dilation, *one)
     width = machine()[0] // itemsize
     reach = (kernel[0] - 1) * dilation[0]
     phases = min(stride[0], reach + 1)
@@ -194,8 +195,12 @@ def _lay_out(x, n, first, plan, planes, at):
             else:
                 for i in range(low, high):
                     to, row = plane + i * columns, start + i * down * input_columns
-                    if right == 1:
+                    if right == 1 and columns > 1:
                         copy(x, row + begin, planes, to + begin, end - begin)
+                    elif right == 2 and begin < end:  # a stride that the compiler knows
+                        target, numbers = planes[to + begin : to + end], x[row + 2 * begin : row + 2 * end - 1]
+                        for j in range(end - begin):
+                            target[j] = numbers[2 * j]
                     else:
                         for j in range(begin, end):
                             planes[to + j] = x[row + j * right]
@@ -248,8 +253,9 @@ def _correlate(g, x, filters, pieces, at_once, plan, rows, columns, sums, start,
     _, blocks, sum_rows, weights = sums.shape
     size, width = plan.grid[0] * plan.grid[1], plan.width
     most = (plan.height * plan.grid[1] + width - 1) // width * width
+    apart = (most // width | 1) * width  # see plan.length
     sample = plan.planes * plan.length
-    planes, up = np.zeros(at_once * sample, x.dtype), np.zeros(at_once * sum_rows * most, x.dtype)
+    planes, up = np.zeros(at_once * sample, x.dtype), np.zeros(at_once * sum_rows * apart, x.dtype)
     zeros = np.zeros(len(rows), x.dtype)
     for step in range(start, stop):
         group, block = step // blocks, step % blocks
@@ -261,11 +267,11 @@ def _correlate(g, x, filters, pieces, at_once, plan, rows, columns, sums, start,
                 n, first = (batch + p) // plan.strips * plan.groups + group, (batch + p) % plan.strips * plan.height
                 run = min(plan.height, plan.grid[0] - first) * plan.grid[1]
                 _lay_out(x, n, first, plan, planes, p * sample)
-                if most == size:  # a single strip, of whole vectors
-                    copy(g, n * filters * size, up, p * sum_rows * most, filters * size)
+                if apart == size:  # a single strip, of whole vectors
+                    copy(g, n * filters * size, up, p * sum_rows * apart, filters * size)
                     continue
                 for o in range(filters):
-                    to = (p * sum_rows + o) * most
+                    to = (p * sum_rows + o) * apart
                     copy(g, (n * filters + o) * size + first * plan.grid[1], up, to, run)
                     for j in range(run, most):
                         up[to + j] = 0
@@ -273,9 +279,9 @@ def _correlate(g, x, filters, pieces, at_once, plan, rows, columns, sums, start,
                 for k in range(0, weights, len(columns)):
                     tile = filled(zeros, 0, rows, columns)
                     for p in range(count):
-                        at = (p * sum_rows + o) * most
+                        at = (p * sum_rows + o) * apart
                         for j in range(0, most, width):
-                            tile = add_products(tile, up, at + j, most, planes, plan.starts, k, p * sample + j)
+                            tile = add_products(tile, up, at + j, apart, planes, plan.starts, k, p * sample + j)
                     add_sums(tile, flat, o * weights + k, weights)
 
 
