@@ -23,13 +23,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from minitorch_bn.kernels import threads
 from minitorch_bn.kernels._compiled import prepare, primitive
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 AWAY, WATCHING, CLAIMED, POSTED, STARTED, DONE = range(6)
-STATE, CALLED, FUNCTION, DATA, START, STOP, FAILED = range(0, 56, 8)  # bytes from the beginning of a box
+STATE, CALLED, FUNCTION, DATA, START, STOP, FAILED, PLACE = range(0, 64, 8)  # bytes from the beginning of a box
 LOOKS = 1 << 9  # at a box before other threads are let in
 
 kernel: Any = None  # the loop: a global of its own for each copy of ``_share``
@@ -125,6 +126,22 @@ def _kind_of_work() -> Any:
 
 
 @primitive
+def processor(typing):
+    """The number of the processor that this thread is on, from 1; 0 where the system does not tell."""
+    from llvmlite.ir import Constant, FunctionType, IntType
+    from numba import int64
+    from numba.core.cgutils import get_or_insert_function
+
+    def generate(context, builder, signature, args):
+        if not threads.tells_processor():
+            return Constant(IntType(64), 0)
+        function = get_or_insert_function(builder.module, FunctionType(IntType(32), []), "sched_getcpu")
+        return builder.sext(builder.add(builder.call(function, []), Constant(IntType(32), 1)), IntType(64))
+
+    return int64(), generate
+
+
+@primitive
 def let_others_in(typing):
     """Lets threads run that wait for a processor, where the system has a word for that."""
     from llvmlite.ir import FunctionType, IntType
@@ -155,7 +172,9 @@ def _serve(box, patience):
         if looks % LOOKS == 0:
             let_others_in()
             idle += 1
-            if (idle >= patience or load(box + CALLED) != 0) and change(box + STATE, WATCHING, AWAY):
+            # Who gave the last work away may be on this very processor: then neither gets on, and this thread leaves.
+            is_here = load(box + PLACE) == processor() > 0
+            if (is_here or idle >= patience or load(box + CALLED) != 0) and change(box + STATE, WATCHING, AWAY):
                 break
 
 
@@ -167,6 +186,7 @@ def _share(boxes, steps, args):
             others += 1
     function, data = described(kernel, args)
     for i in range(others):
+        store(mine[i] + PLACE, processor())
         store(mine[i] + FUNCTION, function)
         store(mine[i] + DATA, data)
         store(mine[i] + START, steps * (i + 1) // (others + 1))

@@ -12,14 +12,12 @@ A tile of some o and some j, or k, is summed in registers. Planes that would not
 rows. With a stride of s down the rows, planes hold every s-th row, and there is one for each row that the kernel begins
 with. Samples are independent, and so are the groups of a sample.
 
-Three dimensions, kernels of one element without a stride, and other dtypes are left to the reference; so is the input's
-gradient of a convolution with a stride.
+Three dimensions and other dtypes are left to the reference; so is the input's gradient of a convolution with a stride.
 """
 
 from __future__ import annotations
 
 from functools import lru_cache
-from math import prod
 from typing import NamedTuple
 
 import numpy as np
@@ -35,7 +33,7 @@ PRODUCTS = 24  # take as long as one element takes other loops
 
 def conv(x, w, stride, padding, dilation, groups=1, bias=None):
     """(N, C, H, W), (O, C/G, kh, kw) -> (N, O, H', W'): see ``conv_numpy.conv``."""
-    if not _is_direct(x, w.shape[2:], stride):
+    if not _is_direct(x, w.shape[2:]):
         return reference.conv(x, w, stride, padding, dilation, groups, bias)
     filters, weights = len(w) // groups, w[0].size
     rows, columns = min(machine()[1], key=lambda tile: -(-filters // tile[0]) / tile[1] * _time(tile))
@@ -59,7 +57,7 @@ def conv_input_grad(g, w, input_spatial_shape, stride, padding, dilation, groups
     """(N, O, H', W'), (O, C/G, kh, kw) -> (N, C, H, W): see ``conv_numpy.conv_input_grad``."""
     sizes = zip(input_spatial_shape, g.shape[2:], w.shape[2:], padding, dilation, strict=True)
     spread = tuple((d * (k - 1) - _sides(p)[0], n + _sides(p)[0] - o) for n, o, k, p, d in sizes)
-    is_direct = _is_direct(g, w.shape[2:], stride) and max(stride) == 1
+    is_direct = _is_direct(g, w.shape[2:]) and max(stride) == 1
     # In the padding the filters meet zeros, which only finite ones survive.
     if not is_direct or min(map(min, spread)) < 0 or not np.isfinite(w).all():
         return reference.conv_input_grad(g, w, input_spatial_shape, stride, padding, dilation, groups, bias)
@@ -68,7 +66,7 @@ def conv_input_grad(g, w, input_spatial_shape, stride, padding, dilation, groups
 
 def conv_weight_grad(g, x, kernel_shape, stride, padding, dilation, groups=1):
     """(N, O, H', W'), (N, C, H, W) -> (O, C/G, kh, kw): see ``conv_numpy.conv_weight_grad``."""
-    if not _is_direct(x, kernel_shape, stride) or not g.size:
+    if not _is_direct(x, kernel_shape) or not g.size:
         return reference.conv_weight_grad(g, x, kernel_shape, stride, padding, dilation, groups)
     plan = _plan(x.shape, kernel_shape, stride, padding, dilation, groups, x.dtype.itemsize)
     if plan.grid[: x.ndim - 2] != g.shape[2:]:  # a transposed convolution whose last rows no window reaches
@@ -96,8 +94,8 @@ def channel_sums(g):
     return sums
 
 
-def _is_direct(x: np.ndarray, kernel: tuple[int, ...], stride: tuple[int, ...]) -> bool:
-    return len(kernel) < 3 and (prod(kernel) > 1 or max(stride) > 1) and x.dtype.char in "fd" and x.size > 0
+def _is_direct(x: np.ndarray, kernel: tuple[int, ...]) -> bool:
+    return len(kernel) < 3 and x.dtype.char in "fd" and x.size > 0
 
 
 def _sides(padding: int | tuple[int, int]) -> tuple[int, int]:

@@ -24,7 +24,9 @@ PATIENCE = 2000  # rounds, about a millisecond, that a thread without work stays
 # without work first stays awake for some time, without Python's lock: serve(box, rounds), see ``_handover.py``.
 serve: Callable[[int, int], None] | None = None
 NO_BOXES = np.zeros(0, np.int64)
-STATE, CALLED = 0, 1  # numbers in a box: not 0 while its thread is awake there; not 0 to have it leave
+# Numbers in a box: not 0 while its thread is awake there; not 0 to have it leave; the processor, from 1, of who gave it
+# work last.
+STATE, CALLED, PLACE = 0, 1, 7
 
 
 class _Part:
@@ -79,7 +81,11 @@ def _work(team: _Team, parts: SimpleQueue, number: int) -> None:
     while True:
         team.memory[number, CALLED] = 0
         if serve is not None and parts.empty():
+            team.memory[number, PLACE] = 0
             serve(box, PATIENCE)
+            if team.memory[number, PLACE] == here() + 1 > 0:
+                _leave(here(), allowed)
+                continue
         part = parts.get()
         if part.processor == here() >= 0:
             _leave(part.processor, allowed)
@@ -98,6 +104,11 @@ def _processor() -> Callable[[], int]:
     except (ImportError, OSError, AttributeError, TypeError):
         pass
     return lambda: -1
+
+
+def tells_processor() -> bool:
+    """Whether the system does, in its function ``sched_getcpu``."""
+    return _processor()() >= 0
 
 
 def _leave(processor: int, allowed: set[int]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 
@@ -127,3 +128,23 @@ def test_loops_raise_when_a_part_has_no_memory():
     for _ in range(20):
         with pytest.raises(MemoryError):
             loops(len(x), len(x), x, x[-1])
+
+
+@pytest.mark.skipif(not team.tells_processor(), reason="this system does not tell on which processor a thread is")
+def test_who_is_on_the_processor_of_the_caller_leaves(counting):
+    memory, address = box()
+    place = handover.PLACE // 8
+    assert place == team.PLACE
+    thread = threading.Thread(target=handover.compile_serve(cache=True), args=(address, 1 << 40))
+    thread.start()
+    deadline = time.monotonic() + 60
+    while thread.is_alive() and time.monotonic() < deadline:  # it may move from one to another meanwhile
+        for processor in range(max(os.sched_getaffinity(0)) + 1):
+            memory[place] = processor + 1
+            time.sleep(0.001)
+    thread.join(1)
+    assert not thread.is_alive()
+    assert memory[STATE] == handover.AWAY
+    memory[STATE] = handover.WATCHING
+    counting(np.array([address]), 2, (np.zeros(2),))
+    assert memory[place] > 0
