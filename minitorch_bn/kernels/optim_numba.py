@@ -39,16 +39,16 @@ def momentum(xs, gs, vs, lr, weight_decay, kept, taken, nesterov, maximize):
         _update(_momentum, numbers, xs, gs, vs)
 
 
-def adam(xs, gs, ms, vs, tops, step_size, beta1, beta2, correction, eps, weight_decay, shrink, maximize):
-    """x = shrink x - step_size m / (sqrt(v) / correction + eps): see ``optim_numpy.adam``."""
-    options = step_size, beta1, beta2, correction, eps, weight_decay, shrink, maximize
+def adam(xs, gs, ms, vs, tops, step_size, beta1, beta2, eps, weight_decay, shrink, maximize):
+    """x = shrink x - step_size m / (sqrt(v) + eps): see ``optim_numpy.adam``."""
+    options = step_size, beta1, beta2, eps, weight_decay, shrink, maximize
     if tops is not None:
         reference.adam(xs, gs, ms, vs, tops, *options)
     elif not _simple(xs, gs, ms, vs):
         _one_by_one(adam, reference.adam, (xs, gs, ms, vs), None, *options)
     else:
         sign = -1 if maximize else 1
-        numbers = (step_size, 1 - beta1, beta2, 1 - beta2, correction, eps, weight_decay, shrink, sign)
+        numbers = (step_size, 1 - beta1, beta2, 1 - beta2, eps, weight_decay, shrink, sign)
         _update(_adam, np.array(numbers, xs[0].dtype), xs, gs, ms, vs)
 
 
@@ -142,8 +142,8 @@ def _momentum(objects, ends, numbers, start, stop):
 
 @exact
 def _adam(objects, ends, numbers, start, stop):
-    step_size, share1, beta2, share2, correction = numbers[0], numbers[1], numbers[2], numbers[3], numbers[4]
-    eps, weight_decay, shrink, sign = numbers[5], numbers[6], numbers[7], numbers[8]
+    step_size, share1, beta2, share2 = numbers[0], numbers[1], numbers[2], numbers[3]
+    eps, weight_decay, shrink, sign = numbers[4], numbers[5], numbers[6], numbers[7]
     for k in range(len(ends)):
         first, last = overlap(ends, k, start, stop)
         x = elements(objects[0, k], first, last, numbers)
@@ -157,4 +157,4 @@ def _adam(objects, ends, numbers, start, stop):
             mean = m[i] + (d - m[i]) * share1
             square = v[i] * beta2 + d * share2 * d
             m[i], v[i] = mean, square
-            x[i] = value - step_size * mean / (np.sqrt(square) / correction + eps)
+            x[i] = value - step_size * mean / (np.sqrt(square) + eps)

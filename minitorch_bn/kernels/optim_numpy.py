@@ -111,15 +111,14 @@ def adam(
     step_size: float,
     beta1: float,
     beta2: float,
-    correction: float,
     eps: float,
     weight_decay: float,
     shrink: float,
     maximize: bool,
 ) -> None:
-    """m and v follow d and d^2; x = shrink x - step_size m / (sqrt(v) / correction + eps), or with v's maximum ``top``.
+    """m and v follow d and d^2; x = shrink x - step_size m / (sqrt(v) + eps), or with v's maximum ``top``.
 
-    ``step_size`` and ``correction`` hold what undoes the pull of the start: see ``optim.Adam``.
+    ``step_size`` and ``eps`` hold what undoes the pull of the start: see ``optim.Adam``.
     """
     for x, g, m, v, *top in parts(xs, gs, ms, vs) if tops is None else parts(xs, gs, ms, vs, tops):
         if shrink != 1:
@@ -135,7 +134,6 @@ def adam(
         if top:
             v = np.maximum(top[0], v, out=top[0])
         np.sqrt(v, out=scratch)
-        scratch /= correction
         scratch += eps
         np.divide(step_size * m, scratch, out=scratch)
         x -= scratch

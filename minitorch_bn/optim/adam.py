@@ -109,8 +109,8 @@ class Adam(ElementwiseOptimizer):
         for t in dict.fromkeys(steps):  # the same for all, unless some had no gradient sometimes
             which = [step == t for step in steps]
             lists: list[Any] = arrays if all(which) else [list(compress(each, which)) for each in arrays]
-            step_size, correction = lr / (1 - beta1**t), (1 - beta2**t) ** 0.5
-            numbers = (step_size, beta1, beta2, correction, eps, decay, shrink, maximize)
+            root = (1 - beta2**t) ** 0.5  # m' / (sqrt(v') + eps) with both halves of the fraction multiplied by it
+            numbers = (lr * root / (1 - beta1**t), beta1, beta2, eps * root, decay, shrink, maximize)
             kernels.adam(*lists, *([] if amsgrad else [None]), *numbers)
 
 

@@ -321,7 +321,7 @@ def test_an_infinity_stays_where_the_reference_has_it(rng, value):
 
 @pytest.mark.parametrize("kernel", [activation_numba, activation_numpy], ids=["numba", "numpy"])
 @pytest.mark.parametrize("dtype", ["float16", "float32", "float64", "int64"])
-@pytest.mark.parametrize("shape", [(), (5,), (3, 7), (700, 1000)])
+@pytest.mark.parametrize("shape", [(), (5,), (3, 7), (8192,), (2, 5001), (700, 1000)])
 def test_relu(rng, kernel, dtype, shape):
     a = rng.integers(-3, 4, shape).astype(dtype)
     g = rng.integers(-9, 10, shape).astype(dtype)

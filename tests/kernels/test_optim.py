@@ -16,10 +16,10 @@ CASES = {
     "momentum": ("momentum", 1, [0.1, 0.0, 0.9, 1, False, False]),
     "momentum, dampening and decay": ("momentum", 1, [0.1, 0.3, 0.9, 0.8, False, True]),
     "nesterov": ("momentum", 1, [0.1, 0.3, 0.9, 1, True, False]),
-    "adam": ("adam", 2, [0.01, 0.9, 0.999, 0.3, 1e-8, 0.0, 1.0, False]),
-    "adam, decay": ("adam", 2, [0.01, 0.9, 0.999, 0.3, 1e-8, 0.3, 1.0, True]),
-    "adam, shrinking": ("adam", 2, [0.01, 0.9, 0.999, 0.3, 1e-8, 0.0, 0.99, False]),
-    "amsgrad": ("adam", 3, [0.01, 0.9, 0.999, 0.3, 1e-8, 0.3, 1.0, False]),
+    "adam": ("adam", 2, [0.01, 0.9, 0.999, 1e-8, 0.0, 1.0, False]),
+    "adam, decay": ("adam", 2, [0.01, 0.9, 0.999, 1e-8, 0.3, 1.0, True]),
+    "adam, shrinking": ("adam", 2, [0.01, 0.9, 0.999, 1e-8, 0.0, 0.99, False]),
+    "amsgrad": ("adam", 3, [0.01, 0.9, 0.999, 1e-8, 0.3, 1.0, False]),
 }
 LAYOUTS = {
     "zero-dim": lambda rng: rng.standard_normal(()),
