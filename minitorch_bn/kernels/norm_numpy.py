@@ -130,20 +130,25 @@ def normalize(
 
 
 def _subtract_multiply_add(x: np.ndarray, numbers: np.ndarray, y: np.ndarray) -> None:
-    """y = (x - numbers[0]) * numbers[1] + numbers[2], each with a number a channel, or without the last."""
+    """y = (x - numbers[0]) * numbers[1] + numbers[2], each with a number a channel, or without the last.
+
+    numpy is slow where an operand changes after a few values. So long runs of a channel are rows of their own; where
+    they are short, the numbers are repeated for all values of a sample, once for many samples.
+    """
     samples, channels = x.shape[:2]
     length = prod(x.shape[2:])
-    if long := length >= RUN:  # a row is a channel of a sample
+    runs = length >= RUN or (length > 1 and samples < 4)
+    if runs:  # a row is a channel of a sample
         numbers = _repeated(numbers, samples, 1)[:, :, None]
         rows = samples * channels
-    else:  # a row is a sample; or several, if they are short
+    else:  # a row is a sample, with numbers for each of its values; or several, if they are short
         several = gcd(samples, max(ROW // (channels * length), 1)) if x.size > ROW else 1
         numbers = _repeated(numbers, several, length)
         rows = samples // several
     x, y = x.reshape(rows, -1), y.reshape(rows, -1)
 
     def work(some: slice) -> None:
-        centre, scale, *shift = numbers[:, some] if long else numbers
+        centre, scale, *shift = numbers[:, some] if runs else numbers
         part = np.subtract(x[some], centre, out=y[some], dtype=y.dtype)
         part *= scale
         if shift:

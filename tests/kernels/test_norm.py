@@ -11,6 +11,7 @@ SHAPES = {
     "rows that do not go together": (1021, 48),
     "one sample": (1, 7, 3),
     "short runs": (48, 6, 7, 7),
+    "short runs of one sample, shared by threads": (1, 7000, 9, 9),
     "short runs in long samples": (3, 300, 9, 9),
     "long runs": (3, 5, 24, 25),
     "a run of exactly the buffer": (4, 6, norm_numpy.RUN),
