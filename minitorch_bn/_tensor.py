@@ -509,10 +509,9 @@ class Tensor(Variable):
     __rmatmul__ = dunder(linalg.matmul, reflected=True, operands=(Variable, np.ndarray))
 
     def __neg__(self) -> Any:
-        mode = thread.mode
-        if mode.grad or mode.inference or self._data.dtype.kind != "f":
+        if thread.mode.grad or thread.mode.inference or self._data.dtype.kind != "f":
             return elementwise.neg(self)
-        return wrap(mode.quietly(np.negative, self._data))
+        return wrap(thread.mode.quietly(np.negative, self._data))
 
     __pos__ = elementwise.positive
     __abs__ = elementwise.abs

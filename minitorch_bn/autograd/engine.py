@@ -49,8 +49,7 @@ def run_backward(
     runs = None
     if captures is not None:
         runs = _nodes_towards([node for node, _ in roots], {node for node, _ in captures}, stop_there)
-    watch = _watch
-    run = _run if watch is None else watch(_run)
+    run = _run if _watch is None else _watch(_run)
     waiting: dict[int, tuple[Node, list]] = {}  # sequence number -> node, gradients of its outputs so far
     heap: list[int] = []
     edges: Any = roots
@@ -95,7 +94,7 @@ def run_backward(
             if hooked:
                 _call_hooks(node, node_grads)
             edges = node.edges
-            if hooked or watch is not None or len(node_grads) > 1:
+            if hooked or run is not _run or len(node_grads) > 1:
                 results = run(node, node_grads)
             else:  # the common case
                 results = node.backward(node_grads[0])
@@ -287,23 +286,18 @@ def _starting_points(outputs: tuple, grad_outputs: Any) -> tuple[list, list]:
             raise TypeError(f"gradients can be either Tensors or None, but got {type(g).__name__}")
     if len(given) != len(outputs):
         raise RuntimeError(f"got {len(outputs)} tensors and {len(given)} gradients")
-    grads, roots = [], []
-    for i, (out, g) in enumerate(zip(outputs, given)):
-        grads.append(_starting_gradient(out, g, i))
+    grads = list(map(_starting_gradient, outputs, given, range(len(outputs))))
     for i, out in enumerate(outputs):
         if not out.requires_grad:
             raise RuntimeError(f"element {i} of tensors does not require grad and does not have a grad_fn")
-        roots.append(gradient_edge(out))
-    return roots, grads
+    return list(map(gradient_edge, outputs)), grads
 
 
 def _starting_gradient(out: Any, given: Any, i: int) -> Any:
     if given is None:
         if out.requires_grad and out.numel() != 1:
             raise RuntimeError("grad can be implicitly created only for scalar outputs")
-        one = np.empty(out._data.shape, out._data.dtype)
-        one.fill(1)
-        return wrap(one)
+        return wrap(np.ones(out._data.shape, out._data.dtype))
     if given._data.shape != out._data.shape:
         raise RuntimeError(
             f"Mismatch in shape: grad_output[{i}] has a shape of {given.shape} and output[{i}] has a shape of "

@@ -141,11 +141,9 @@ class _BatchNorm(_NormBase):
         parts, size = [(input, mask)], self.virtual_batch_size
         if training and size is not None and size < input.shape[0]:
             parts = [(input[rows], _rows_of(mask, input, rows)) for rows in self._virtual_batches(input, size)]
-        outputs, batches = [], []
+        options, outputs, batches = (mean, var, self.weight, self.bias, use_batch, self.eps), [], []
         for part, part_mask in parts:
-            output, batch = normalized(
-                part, mean, var, self.weight, self.bias, use_batch, self.eps, part_mask, self.channel_dim
-            )
+            output, batch = normalized(part, *options, part_mask, self.channel_dim)
             outputs.append(output)
             batches.append(batch)
         if training and self.track_running_stats:
