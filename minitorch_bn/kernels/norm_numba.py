@@ -136,7 +136,7 @@ def _room(x: np.ndarray, rows: bool) -> tuple[np.ndarray, np.ndarray]:
 
 def _blocks(rows: np.ndarray) -> int:
     """How many blocks of rows have sums of their own; 0 if there are few rows, which are summed in one go."""
-    return min(rows.size // PART, max(len(rows) // ROWS, 2), BLOCKS)
+    return min(rows.size // PART, max(len(rows) // ROWS, 2), BLOCKS) if rows.size >= PART else 0
 
 
 def _as_dtype(y: np.ndarray, dtype: np.dtype) -> np.ndarray:
@@ -175,7 +175,7 @@ def _forward_runs(x, weight, bias, eps, y, mean, var, start, stop):
             for k in range(end - c):
                 run, origin, sum1, sum2 = x[n, c + k], first[k], 0.0, 0.0
                 for i in range(length):
-                    deviation = run[i] - origin
+                    deviation = _difference(run[i], origin)
                     sum1 += deviation
                     sum2 += deviation * deviation
                 total[k] += sum1
@@ -203,7 +203,7 @@ def _backward_runs(g, x, weight, mean, var, eps, gx, gw, gb, start, stop):
                 for i in range(length):
                     u = np.float64(up[i])
                     sum1 += u
-                    sum2 += u * (run[i] - centre)
+                    sum2 += u * _difference(run[i], centre)
                 total[k] += sum1
                 product[k] += sum2
         middle, part, steep, factor, rest = np.empty((5, end - c))
@@ -240,7 +240,7 @@ def _scale_runs(g, x, weight, mean, r, gx, gw, gb, start, stop):
             for i in range(length):
                 u = np.float64(up[i])
                 sum1 += u
-                sum2 += u * (run[i] - centre)
+                sum2 += u * _difference(run[i], centre)
                 out[i] = up[i] * factor
             total[c - start] += sum1
             product[c - start] += sum2
@@ -384,6 +384,12 @@ def _add_up(sums, total1, total2):
 # The last pass has the precision in which these are asked for. There a mean is a pair of numbers, the second of which
 # is what the first lacks: the first is subtracted, the second is part of what is added in the end. Inner functions are
 # not reordered, as loops may be: that would take the second for 0.
+
+
+@inner
+def _difference(value, origin):
+    """A difference that is taken before anything is added to it: in sums that may be reordered."""
+    return value - origin
 
 
 @inner
