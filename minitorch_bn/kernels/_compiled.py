@@ -69,8 +69,8 @@ class Loops:
 
     def _run(self, steps: int, size: int, args: tuple, cache: bool) -> None:
         compiled = self.compiled or self._compile(cache)
-        parts = min(team.threads(), steps) if size > team.FEW else 1
-        boxes = team.boxes() if parts > 1 and self.can_be_shared else None
+        parts = min(team.threads(), steps, 2 * size // team.FEW) if size > team.FEW else 1
+        boxes = team.boxes(parts - 1) if parts > 1 and self.can_be_shared else None
         if boxes is not None:
             if (self.shared or self._compile_shared(args))(boxes, steps, args):
                 raise MemoryError("a part of a loop had no memory to work in")

@@ -137,9 +137,9 @@ def threads() -> int:
     return _team.size
 
 
-def boxes() -> np.ndarray | None:
-    """The addresses of the boxes of the other threads; None if all of them are asleep."""
-    return _team.boxes if _team.memory[:, STATE].any() else None
+def boxes(most: int) -> np.ndarray | None:
+    """The addresses of the boxes of some other threads; None if all of them are asleep."""
+    return _team.boxes[:most] if _team.memory[:most, STATE].any() else None
 
 
 def share(function: Callable[..., None], parts: list[tuple[Any, ...]]) -> None:
