@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 T = TypeVar("T")
-REST = 0.05  # seconds before a turn: the threads of the one before spin for a while before they sleep
+REST = 0.05  # seconds before a turn
+RESTS = 6  # at most, until nothing computes: the threads of the one before may spin for a tenth of a second and more
 DISTURBED = 0.1  # of the processors' time
 
 
@@ -27,7 +28,7 @@ class Quiet:
         """What the turn answers; ``own`` is the processor time of what runs in it."""
         while True:
             start = time.perf_counter()
-            time.sleep(REST)
+            rest()
             watch = Watch(own)
             answer = turn()
             disturbed = watch.disturbed()
@@ -42,6 +43,15 @@ class Quiet:
         if self.disturbed <= self.turns * DISTURBED:
             return []
         return [f"other programs computed during {self.disturbed} of {self.turns} turns"]
+
+
+def rest() -> None:
+    """Waits until the threads of the turn before sleep; on a machine that others keep busy, only so long."""
+    for _ in range(RESTS):
+        before = processor_time()
+        time.sleep(REST)
+        if processor_time() - before <= 0.02:  # two ticks of the counters
+            break
 
 
 class Watch:

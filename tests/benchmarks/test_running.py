@@ -132,6 +132,19 @@ def test_turns_that_others_disturb_are_repeated_until_patience_ends(monkeypatch)
     assert (watched.turns, watched.disturbed) == (2, 1)
 
 
+def test_a_turn_waits_until_the_threads_of_the_one_before_sleep(monkeypatch):
+    slept: list[float] = []
+    monkeypatch.setattr(quiet.time, "sleep", slept.append)
+    looks = iter([0.0, 0.05, 0.05, 0.1, 0.1, 0.11])
+    monkeypatch.setattr(quiet, "processor_time", lambda: next(looks))
+    quiet.rest()
+    assert slept == [quiet.REST] * 3
+    busy = iter(range(1000))
+    monkeypatch.setattr(quiet, "processor_time", lambda: next(busy))
+    quiet.rest()
+    assert slept == [quiet.REST] * (3 + quiet.RESTS)
+
+
 def test_a_turns_own_work_is_no_disturbance():
     watch = quiet.Watch(time.process_time)
     watch.start = (0.0, 100.0, 5.0)
