@@ -182,7 +182,7 @@ def _forward_runs(x, weight, bias, eps, y, mean, var, start, stop):
                 squares[k] += sum2
         middle, factor, shift = np.empty(end - c), np.empty(end - c), np.empty(end - c)
         _finish_forward(first, total, squares, count, weight[c:end], bias[c:end], eps, middle, factor, shift)
-        mean[c:end], var[c:end] = total, squares
+        _set(mean[c:end], var[c:end], total, squares)
         for n in range(samples):
             for k in range(end - c):
                 run, out, m, f, s = x[n, c + k], y[n, c + k], middle[k], factor[k], shift[k]
@@ -210,7 +210,7 @@ def _backward_runs(g, x, weight, mean, var, eps, gx, gw, gb, start, stop):
         _finish_backward(
             total, product, count, weight[c:end], mean[c:end], var[c:end], eps, middle, part, steep, factor, rest
         )
-        gw[c:end], gb[c:end] = product, total
+        _set(gw[c:end], gb[c:end], product, total)
         for n in range(len(gx)):  # none if it is not asked for
             for k in range(end - c):
                 run, up, out = x[n, c + k], g[n, c + k], gx[n, c + k]
@@ -222,7 +222,9 @@ def _backward_runs(g, x, weight, mean, var, eps, gx, gw, gb, start, stop):
 @Loops
 def _normalize_runs(x, weight, bias, mean, var, eps, y, start, stop):
     _, channels, length = x.shape
-    scale = weight / np.sqrt(var + np.float64(eps))
+    scale = np.empty(channels)
+    for c in range(channels):
+        scale[c] = weight[c] / np.sqrt(var[c] + np.float64(eps))
     for n in range(start, stop):
         for c in range(channels):
             run, out, centre, factor, shift = x[n, c], y[n, c], mean[c], scale[c], np.float64(bias[c])
@@ -244,7 +246,8 @@ def _scale_runs(g, x, weight, mean, r, gx, gw, gb, start, stop):
                 out[i] = up[i] * factor
             total[c - start] += sum1
             product[c - start] += sum2
-    gw[start:stop], gb[start:stop] = product * r[start:stop], total
+    for c in range(start, stop):
+        gw[c], gb[c] = product[c - start] * r[c], total[c - start]
 
 
 # -- channels side by side: (M, C) -----------------------------------------------------------------------------------
@@ -258,7 +261,7 @@ def _sum_rows(x, sums, start, stop):
         begin, end = len(x) * b // len(sums), len(x) * (b + 1) // len(sums)
         total, squares = np.zeros(x.shape[1]), np.zeros(x.shape[1])
         _add_deviations(x, begin, end, total, squares)
-        sums[b, 0], sums[b, 1] = total, squares
+        _set(sums[b, 0], sums[b, 1], total, squares)
 
 
 @ordered
@@ -272,7 +275,7 @@ def _forward_rows(x, weight, bias, eps, sums, y, mean, var, start, stop):
     middle, factor, shift = np.empty(width, x.dtype), np.empty(width, x.dtype), np.empty(width, x.dtype)
     _finish_forward(first, total, squares, count, weight, bias, eps, middle, factor, shift)
     if start == 0:
-        mean[:], var[:] = total, squares
+        _set(mean, var, total, squares)
     for n in range(start, stop):
         row, out = x[n], y[n]
         for k in range(width):
@@ -285,7 +288,7 @@ def _sum_products(g, x, mean, sums, start, stop):
         begin, end = len(x) * b // len(sums), len(x) * (b + 1) // len(sums)
         total, product = np.zeros(x.shape[1]), np.zeros(x.shape[1])
         _add_products(g, x, begin, end, mean, total, product)
-        sums[b, 0], sums[b, 1] = total, product
+        _set(sums[b, 0], sums[b, 1], total, product)
 
 
 @ordered
@@ -300,7 +303,7 @@ def _backward_rows(g, x, weight, mean, var, eps, sums, gx, gw, gb, start, stop):
     steep, factor = np.empty(width, x.dtype), np.empty(width, x.dtype)
     _finish_backward(total, product, count, weight, mean, var, eps, middle, part, steep, factor, rest)
     if start == 0:
-        gw[:], gb[:] = product, total
+        _set(gw, gb, product, total)
     for n in range(start, min(stop, len(gx))):  # none if it is not asked for
         row, up, out = x[n], g[n], gx[n]
         for k in range(width):
@@ -309,7 +312,9 @@ def _backward_rows(g, x, weight, mean, var, eps, sums, gx, gw, gb, start, stop):
 
 @ordered
 def _normalize_rows(x, weight, bias, mean, var, eps, y, start, stop):
-    scale = (weight / np.sqrt(var + np.float64(eps))).astype(x.dtype)
+    scale = np.empty(x.shape[1], x.dtype)
+    for c in range(len(scale)):
+        scale[c] = weight[c] / np.sqrt(var[c] + np.float64(eps))
     for n in range(start, stop):
         row, out = x[n], y[n]
         for c in range(len(row)):
@@ -318,7 +323,9 @@ def _normalize_rows(x, weight, bias, mean, var, eps, y, start, stop):
 
 @ordered
 def _scale_rows(g, x, weight, mean, r, gx, sums, start, stop):
-    scale = weight * r
+    scale = np.empty(x.shape[1], x.dtype)
+    for c in range(len(scale)):
+        scale[c] = weight[c] * r[c]
     for b in range(start, stop):
         begin, end = len(x) * b // len(sums), len(x) * (b + 1) // len(sums)
         total, product = np.zeros(x.shape[1]), np.zeros(x.shape[1])
@@ -329,7 +336,7 @@ def _scale_rows(g, x, weight, mean, r, gx, sums, start, stop):
                 up, out = g[m], gx[m]
                 for k in range(len(up)):
                     out[k] = up[k] * scale[k]
-        sums[b, 0], sums[b, 1] = total, product
+        _set(sums[b, 0], sums[b, 1], total, product)
 
 
 @inner
@@ -378,6 +385,13 @@ def _add_up(sums, total1, total2):
         for k in range(len(total1)):
             total1[k] += sum1[k]
             total2[k] += sum2[k]
+
+
+@inner
+def _set(to1, to2, from1, from2):
+    """Whole arrays at once would say the same, and more than double what there is to compile: they may not match."""
+    for k in range(len(to1)):
+        to1[k], to2[k] = from1[k], from2[k]
 
 
 # -- from a channel's sums to the numbers that the last pass takes ---------------------------------------------------
