@@ -18,8 +18,11 @@ The first number in a box is its state, which only atomic operations change:
 from __future__ import annotations
 
 import os
+from functools import cache
+from pathlib import Path
 from types import FunctionType
 from typing import TYPE_CHECKING, Any
+from zlib import crc32
 
 import numpy as np
 
@@ -221,12 +224,18 @@ def compile_serve(cache: bool) -> Callable[[int, int], None]:
 def compile_share(loop: Any) -> Callable[..., int]:
     """``share(boxes, steps, args)``: a compiled loop's steps, together with the threads that watch these boxes.
 
-    Nonzero if a part failed. It is kept in the cache of the loop's own file: when the loop changes, so must this.
+    Nonzero if a part failed. It is kept in the cache of the loop's own file: when the loop changes, so must this. Its
+    name tells the version of this file, for it must agree with ``serve``, which is kept by itself.
     """
     import numba
 
     prepare(globals())
     code = _share.__code__.replace(co_filename=loop.py_func.__code__.co_filename)
-    share = FunctionType(code, {**globals(), "kernel": loop}, f"share{loop.__name__}")
+    share = FunctionType(code, {**globals(), "kernel": loop}, f"share{loop.__name__}_{_version():x}")
     share.__qualname__, share.__module__ = share.__name__, loop.__module__
     return numba.njit(nogil=True, cache=True)(share)
+
+
+@cache
+def _version() -> int:
+    return crc32(Path(__file__).read_bytes())

@@ -105,12 +105,11 @@ def test_threads_of_the_team_stay_awake_and_take_their_part():
     loops, steps = Loops(count), team.ALONE + 7
     stay_awake()
     team._team.memory[:, STOP] = 0
-    for _ in range(100):
+    deadline = time.monotonic() + 60
+    while not team._team.memory[:, STOP].any() and time.monotonic() < deadline:  # on a busy machine some doze off
         x = np.zeros(steps)
         loops(steps, steps, x)
         np.testing.assert_array_equal(x, np.arange(steps))
-        if team._team.memory[:, STOP].any():
-            break
     assert team._team.memory[:, STOP].max() == steps
 
 
