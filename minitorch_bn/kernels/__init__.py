@@ -14,5 +14,6 @@ loss = Family("loss")
 norm = Family("norm")
 optim = Family("optim")
 pool = Family("pool")
+rows = Family("rows")
 
-__all__ = ["in_use", "use", "activation", "blas", "conv", "loss", "norm", "optim", "pool"]
+__all__ = ["in_use", "use", "activation", "blas", "conv", "loss", "norm", "optim", "pool", "rows"]

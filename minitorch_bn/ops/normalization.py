@@ -22,6 +22,9 @@ more vary sum u r P(g) along dr = -r^2 mean(xh dx) and dxh = r P(dx), just as in
 
     to g      r P(u)
     to x      r P(h) - r^2 xh mean(u P(g)),      h = -r (u mean(g xh) + g mean(u xh))
+
+**Twice the same.** ``kernels.rows`` computes y, and gx, gw and gb, of group, layer and RMS normalization in one go. If
+backward is itself recorded, these are composed of operators instead, as above, which the tape differentiates again.
 """
 
 from __future__ import annotations
@@ -32,8 +35,10 @@ from typing import Any
 import numpy as np
 
 from minitorch_bn import dtypes
+from minitorch_bn.autograd.grad_mode import thread
 from minitorch_bn.autograd.node import Operator
-from minitorch_bn.kernels import norm as kernels
+from minitorch_bn.autograd.variable import wrap
+from minitorch_bn.kernels import rows as kernels
 from minitorch_bn.ops import _normalization_checks as checks
 from minitorch_bn.ops._common import accumulator
 from minitorch_bn.ops.batch_norm import BatchNorm, BatchNormBackward, FixedBatchNorm, Statistics, fold
@@ -42,7 +47,8 @@ from minitorch_bn.ops.batch_norm import BatchNorm, BatchNormBackward, FixedBatch
 class RowNorm(Operator):
     """y = w xh + b with each row of x standardised;  gx = r P(w g),  gw = sum g xh,  gb = sum g
 
-    ``rows`` = (1, rows, length) is the shape of x as a batch of channels; w and b broadcast against x.
+    ``rows`` = (N, G, K, M) is the shape of x as N samples of G rows with K columns, which have a weight and a bias
+    each, of M positions; w and b broadcast against x.
     """
 
     options = 2
@@ -50,23 +56,24 @@ class RowNorm(Operator):
     def forward(ctx, x, weight, bias, rows, eps):
         ctx.save_for_backward(x, weight)
         ctx.rows, ctx.eps, ctx.statistics = rows, eps, Statistics()
-        wide = x.astype(accumulator(x), copy=False).reshape(rows)  # (*) -> (1, rows, length)
-        xh, ctx.statistics.mean, ctx.statistics.var = kernels.batch_norm(wide, None, None, None, eps)
-        ctx.statistics.count = rows[2]
-        y = xh.reshape(x.shape)
-        if weight is not None:
-            y *= weight
-        if bias is not None:
-            y += bias
-        return y.astype(x.dtype, copy=False)
+        ctx.columns = None if bias is None else bias.shape
+        y, ctx.statistics.mean, ctx.statistics.var = kernels.row_norm(x, weight, bias, rows, eps, True)
+        ctx.statistics.count = rows[2] * rows[3]
+        return y
 
     def backward(ctx, g):
         x, weight = ctx.saved_tensors
         need_x, need_weight, need_bias = ctx.needs_input_grad
+        if not thread.mode.grad:
+            wanted = need_x is not None, need_weight is not None or need_bias is not None
+            of_rows = ctx.statistics.mean, ctx.statistics.var, ctx.rows, ctx.eps, True
+            gx, gw, gb = _fused(g, x, weight, wanted, *of_rows)
+            return gx, gw.reshape(weight.shape) if need_weight else None, gb.reshape(ctx.columns) if need_bias else None
         gx = gw = gb = None
-        g, rows = _wide(g), _wide(x).reshape(ctx.rows)  # (*) -> (1, rows, length)
+        batch = 1, ctx.rows[0] * ctx.rows[1], ctx.rows[2] * ctx.rows[3]
+        g, rows = _wide(g), _wide(x).reshape(batch)  # (*) -> (1, rows, length)
         if need_x:
-            wg = (g if weight is None else g * weight).reshape(ctx.rows)
+            wg = (g if weight is None else g * weight).reshape(batch)
             gx = BatchNormBackward.apply(wg, rows, None, None, ctx.eps, ctx.statistics, True)[0].reshape(x.shape)
         if need_weight:
             xh = BatchNorm.apply(rows, None, None, None, ctx.eps, Statistics()).reshape(x.shape)
@@ -99,15 +106,16 @@ class RmsNorm(Operator, name="MulBackward0"):
     def forward(ctx, x, weight, dims, eps):
         ctx.save_for_backward(x, weight)
         ctx.dims, ctx.eps = dims, eps
-        y = x.astype(np.float64)
-        y *= _rms_scale(y, dims, eps)
-        if weight is not None:
-            y *= weight
-        return y.astype(x.dtype)
+        y, ctx.mean, ctx.square = kernels.row_norm(x, weight, None, _rows(x, dims), eps, False)
+        return y
 
     def backward(ctx, g):
         x, weight = ctx.saved_tensors
         need_x, need_weight = ctx.needs_input_grad
+        if not thread.mode.grad:
+            wanted = need_x is not None, need_weight is not None
+            gx, gw, _ = _fused(g, x, weight, wanted, ctx.mean, ctx.square, _rows(x, ctx.dims), ctx.eps, False)
+            return gx, gw.reshape(weight.shape) if need_weight else None
         gx = gw = None
         g, x = _wide(g), _wide(x)
         if need_x:
@@ -131,13 +139,9 @@ class RmsNormBackward(Operator):
     def forward(ctx, g, x, dims, eps):
         ctx.save_for_backward(g, x)
         ctx.dims, ctx.eps = dims, eps
-        xh, gx = x.astype(np.float64), g.astype(np.float64)
-        r = _rms_scale(xh, dims, eps)
-        xh *= r
-        xh *= _mean(xh * gx, dims)
-        gx -= xh
-        gx *= r
-        return gx.astype(x.dtype)
+        rows = _rows(x, dims)
+        _, mean, square = kernels.row_norm(x, None, None, rows, eps, False)
+        return kernels.row_norm_backward(g, x, None, mean, square, rows, eps, False, True, False)[0]
 
     def backward(ctx, u):
         g, x = map(_exact, ctx.saved_tensors)
@@ -154,14 +158,17 @@ class RmsNormBackward(Operator):
         return r * P(u), r * P(h) - r * r * xh * mean(u * P(g))
 
 
-def _rms_scale(x: np.ndarray, dims: tuple[int, ...], eps: float) -> np.ndarray:
-    """1 / sqrt(mean(x^2) + eps)"""
-    return 1.0 / np.sqrt(_mean(x * x, dims) + eps)
+def _rows(x: Any, dims: tuple[int, ...]) -> tuple[int, int, int, int]:
+    """The shape of x as rows of its last dimensions: (N, 1, K, 1)."""
+    length = prod(x.shape[d] for d in dims)
+    return prod(x.shape[: x.ndim - len(dims)]), 1, length, 1
 
 
-def _mean(a: np.ndarray, dims: tuple[int, ...]) -> np.ndarray:
-    """The mean over the last dimensions, which stay with size 1; of nothing it is NaN."""
-    return np.add.reduce(a, axis=dims, keepdims=True) / prod(a.shape[d] for d in dims)
+def _fused(g: Any, x: Any, weight: Any, wanted: tuple[bool, bool], *rest: Any) -> tuple:
+    """``row_norm_backward`` of Tensors, which is not recorded; ``wanted``: the input's gradient, and the others."""
+    arrays = _wide(g)._data, _wide(x)._data, None if weight is None else weight._data
+    results = thread.mode.quietly(kernels.row_norm_backward, *arrays, *rest, *wanted)
+    return tuple(None if v is None else wrap(v) for v in results)
 
 
 def _wide(v: Any) -> Any:
@@ -251,7 +258,7 @@ def group_norm(input: Any, num_groups: int, weight: Any = None, bias: Any = None
     samples, channels, *spatial = input.shape
     column = (channels, *(1,) * len(spatial))
     weight, bias = (None if v is None else v.reshape(column) for v in (weight, bias))  # (C,) -> (C, 1, ...)
-    rows = (1, samples * num_groups, channels // num_groups * prod(spatial))
+    rows = (samples, num_groups, channels // num_groups, prod(spatial))
     return GroupNorm.apply(input, weight, bias, rows, eps)
 
 
@@ -270,7 +277,7 @@ def layer_norm(input: Any, normalized_shape: Any, weight: Any = None, bias: Any 
     """
     checks.check_layer_norm(input, normalized_shape, weight, bias, eps)
     leading = input.shape[: input.ndim - len(normalized_shape)]
-    return LayerNorm.apply(input, weight, bias, (1, prod(leading), prod(normalized_shape)), eps)
+    return LayerNorm.apply(input, weight, bias, (prod(leading), 1, prod(normalized_shape), 1), eps)
 
 
 def rms_norm(input: Any, normalized_shape: Any, weight: Any = None, eps: float | None = None) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 
 import numpy as np
@@ -112,12 +113,33 @@ def test_derivatives_of_order_one_to_three_equal_the_twins(rng, ours, twin, shap
 
 
 @every_case
-def test_gradients_that_nobody_wants_are_left_out(rng, ours, twin, shape, parameters, column):
-    for wanted in range(3):
-        inputs = [v.detach().requires_grad_(i == wanted) for i, v in enumerate(inputs_of(rng, shape, parameters))]
-        y = ours(*inputs)
-        (g,) = grad((y * torch.tensor(rng.standard_normal(y.shape))).sum(), inputs[wanted])
-        assert g.shape == inputs[wanted].shape
+def test_any_of_the_gradients_recorded_or_not(rng, ours, twin, shape, parameters, column):
+    given = inputs_of(rng, shape, parameters)
+    upstream = torch.tensor(rng.standard_normal(shape))
+    plain = grad((twin(given[0]) * given[1].reshape(column) + given[2].reshape(column)), given, upstream)
+    for wanted in itertools.product([False, True], repeat=3):
+        if not any(wanted):
+            continue
+        inputs = [v.detach().requires_grad_(w) for v, w in zip(given, wanted)]
+        y, leaves = ours(*inputs), [v for v, w in zip(inputs, wanted) if w]
+        for create_graph in (True, False):
+            grads = grad(y, leaves, upstream, create_graph=create_graph)
+            for one, other in zip(grads, [g for g, w in zip(plain, wanted) if w], strict=True):
+                assert create_graph or not one.requires_grad
+                assert one.shape == other.shape
+                np.testing.assert_allclose(one.detach().numpy(), other.numpy(), rtol=1e-11, atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    "function", [lambda x, w, b: F.layer_norm(x, (6,), w, b), lambda x, w, b: F.group_norm(x, 3, w, b)]
+)
+def test_a_weight_or_a_bias_alone(rng, function):
+    x, w, b = inputs_of(rng, (4, 6), (6,))
+    upstream = torch.tensor(rng.standard_normal((4, 6)))
+    every = grad(function(x, w, b), (x, w, b), upstream)
+    np.testing.assert_allclose(grad(function(x, w, None), w, upstream)[0].numpy(), every[1].numpy(), rtol=1e-13)
+    np.testing.assert_allclose(grad(function(x, None, b), b, upstream)[0].numpy(), every[2].numpy(), rtol=1e-13)
+    np.testing.assert_allclose(grad(function(x, w, None), x, upstream)[0].numpy(), every[0].numpy(), rtol=1e-11)
 
 
 LARGE = {
