@@ -63,7 +63,7 @@ def row_norm(
             block += bias[at[1], :, None]
         out[at] = block
 
-    _for_all_rows(work, shape, PARTS)
+    _for_all_rows(work, shape, parts(shape))
     return y, mean.reshape(-1), var.reshape(-1)
 
 
