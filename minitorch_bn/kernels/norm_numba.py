@@ -37,7 +37,7 @@ def batch_norm(x, weight, bias, mask, eps):
         _forward_rows(len(v), v.size, v, weight, bias, eps, sums, out, mean, var)
     else:
         _forward_runs(channels, v.size, v, weight, bias, eps, out, mean, var)
-    return _as_dtype(y, x.dtype), mean, var
+    return as_dtype(y, x.dtype), mean, var
 
 
 def batch_norm_backward(g, x, weight, mask, mean, var, eps, with_gx=True):
@@ -57,7 +57,7 @@ def batch_norm_backward(g, x, weight, mask, mean, var, eps, with_gx=True):
         _backward_rows(len(v), v.size, u, v, weight, mean, var, eps, sums, out, gw, gb)
     else:
         _backward_runs(channels, v.size, u, v, weight, mean, var, eps, out, gw, gb)
-    return None if gx is None else _as_dtype(gx, x.dtype), gw, gb
+    return None if gx is None else as_dtype(gx, x.dtype), gw, gb
 
 
 def normalize(x, weight, bias, mean, var, eps):
@@ -67,7 +67,7 @@ def normalize(x, weight, bias, mean, var, eps):
     weight, bias = _numbers(weight, channels, 1.0, v.dtype), _numbers(bias, channels, 0.0, v.dtype)
     mean, var = _numbers(mean, channels, 0.0, v.dtype), _numbers(var, channels, 1.0, v.dtype)
     (_normalize_rows if rows else _normalize_runs)(len(v), v.size, v, weight, bias, mean, var, eps, out)
-    return _as_dtype(y, x.dtype)
+    return as_dtype(y, x.dtype)
 
 
 def normalize_backward(g, x, weight, mean, var, eps, with_gx=True):
@@ -89,7 +89,7 @@ def normalize_backward(g, x, weight, mean, var, eps, with_gx=True):
     else:
         gw, gb = np.empty(channels), np.empty(channels)
         _scale_runs(channels, v.size, u, v, weight, mean, r, out, gw, gb)
-    return _as_dtype(gx, x.dtype), gw, gb
+    return as_dtype(gx, x.dtype), gw, gb
 
 
 def fold(running_mean, running_var, mean, var, ratio, momentum):
@@ -139,7 +139,8 @@ def _blocks(rows: np.ndarray) -> int:
     return min(rows.size // PART, max(len(rows) // ROWS, 2), BLOCKS) if rows.size >= PART else 0
 
 
-def _as_dtype(y: np.ndarray, dtype: np.dtype) -> np.ndarray:
+def as_dtype(y: np.ndarray, dtype: np.dtype) -> np.ndarray:
+    """Rounded to that dtype, if it has another."""
     return y if y.dtype == dtype else y.astype(dtype)
 
 
@@ -175,7 +176,7 @@ def _forward_runs(x, weight, bias, eps, y, mean, var, start, stop):
             for k in range(end - c):
                 run, origin, sum1, sum2 = x[n, c + k], first[k], 0.0, 0.0
                 for i in range(length):
-                    deviation = _difference(run[i], origin)
+                    deviation = difference(run[i], origin)
                     sum1 += deviation
                     sum2 += deviation * deviation
                 total[k] += sum1
@@ -203,7 +204,7 @@ def _backward_runs(g, x, weight, mean, var, eps, gx, gw, gb, start, stop):
                 for i in range(length):
                     u = np.float64(up[i])
                     sum1 += u
-                    sum2 += u * _difference(run[i], centre)
+                    sum2 += u * difference(run[i], centre)
                 total[k] += sum1
                 product[k] += sum2
         middle, part, steep, factor, rest = np.empty((5, end - c))
@@ -242,7 +243,7 @@ def _scale_runs(g, x, weight, mean, r, gx, gw, gb, start, stop):
             for i in range(length):
                 u = np.float64(up[i])
                 sum1 += u
-                sum2 += u * _difference(run[i], centre)
+                sum2 += u * difference(run[i], centre)
                 out[i] = up[i] * factor
             total[c - start] += sum1
             product[c - start] += sum2
@@ -401,7 +402,7 @@ def _set(to1, to2, from1, from2):
 
 
 @inner
-def _difference(value, origin):
+def difference(value, origin):
     """A difference that is taken before anything is added to it: in sums that may be reordered."""
     return value - origin
 

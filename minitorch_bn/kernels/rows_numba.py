@@ -10,7 +10,8 @@ from __future__ import annotations
 import numpy as np
 
 from minitorch_bn.kernels import rows_numpy as reference
-from minitorch_bn.kernels._compiled import Loops, inner
+from minitorch_bn.kernels._compiled import Loops
+from minitorch_bn.kernels.norm_numba import as_dtype, difference
 
 
 def row_norm(x, weight, bias, shape, eps, centred):
@@ -22,7 +23,7 @@ def row_norm(x, weight, bias, shape, eps, centred):
     y, mean, var = np.empty(x.shape, v.dtype), np.empty(rows), np.empty(rows)
     weight, bias = _numbers(weight, shape, 1.0), _numbers(bias, shape, 0.0)
     _forward(rows, x.size, v, weight, bias, float(eps), centred, y.reshape(v.shape), mean, var)
-    return _as_dtype(y, x.dtype), mean, var
+    return as_dtype(y, x.dtype), mean, var
 
 
 def row_norm_backward(g, x, weight, mean, var, shape, eps, centred, with_gx=True, with_sums=True):
@@ -39,7 +40,7 @@ def row_norm_backward(g, x, weight, mean, var, shape, eps, centred, with_gx=True
     steps = len(sums) * groups
     _backward(steps, x.size, u, v, _numbers(weight, shape, 1.0), mean, var, float(eps), centred, out, with_sums, sums)
     if gx is not None:
-        gx = _as_dtype(gx, x.dtype)
+        gx = as_dtype(gx, x.dtype)
     if not with_sums:
         return gx, None, None
     total = sums.sum(0)
@@ -50,21 +51,11 @@ def _arranged(x: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(x, np.float64 if x.dtype.itemsize == 2 else x.dtype)
 
 
-def _as_dtype(y: np.ndarray, dtype: np.dtype) -> np.ndarray:
-    return y if y.dtype == dtype else y.astype(dtype)
-
-
 def _numbers(values: np.ndarray | None, shape: tuple[int, ...], default: float) -> np.ndarray:
     """(G, K) in float64"""
     return (
         np.full(shape[1:3], default) if values is None else np.ascontiguousarray(values, np.float64).reshape(shape[1:3])
     )
-
-
-@inner
-def _difference(value, origin):
-    """A difference that is taken before anything is added to it: in sums that may be reordered."""
-    return value - origin
 
 
 @Loops
@@ -77,10 +68,10 @@ def _forward(x, weight, bias, eps, centred, y, mean, var, start, stop):
         if centred:
             origin, total = np.float64(row[0]), 0.0
             for i in range(length):
-                total += _difference(row[i], origin)
+                total += difference(row[i], origin)
             centre = origin + total / length
         for i in range(length):
-            deviation = _difference(row[i], centre)
+            deviation = difference(row[i], centre)
             squares += deviation * deviation
         mean[n], var[n] = centre, squares / length
         r = 1.0 / np.sqrt(squares / length + eps)
@@ -92,7 +83,7 @@ def _forward(x, weight, bias, eps, centred, y, mean, var, start, stop):
                 run, to = row[k * positions : (k + 1) * positions], out[k * positions : (k + 1) * positions]
                 factor, shift = r * w[k], b[k]
                 for i in range(positions):
-                    to[i] = _difference(run[i], centre) * factor + shift
+                    to[i] = difference(run[i], centre) * factor + shift
 
 
 @Loops
@@ -109,13 +100,13 @@ def _backward(g, x, weight, mean, var, eps, centred, gx, with_sums, sums, start,
                 if with_sums:
                     for k in range(columns):
                         u = np.float64(up[k])
-                        p = u * (_difference(row[k], centre) * r)
+                        p = u * (difference(row[k], centre) * r)
                         gw[k] += p
                         gb[k] += u
                 for k in range(columns if len(gx) else 0):
                     u = up[k] * w[k]
                     total += u
-                    product += u * _difference(row[k], centre)
+                    product += u * difference(row[k], centre)
             else:
                 for k in range(columns):
                     run, above = row[k * positions : (k + 1) * positions], up[k * positions : (k + 1) * positions]
@@ -123,7 +114,7 @@ def _backward(g, x, weight, mean, var, eps, centred, gx, with_sums, sums, start,
                     for i in range(positions):
                         u = np.float64(above[i])
                         sum1 += u
-                        sum2 += u * _difference(run[i], centre)
+                        sum2 += u * difference(run[i], centre)
                     gw[k] += sum2 * r
                     gb[k] += sum1
                     total += w[k] * sum1
@@ -132,10 +123,10 @@ def _backward(g, x, weight, mean, var, eps, centred, gx, with_sums, sums, start,
                 out, average, slope = gx[n, j], total / length if centred else 0.0, product * r * r / length
                 if positions == 1:
                     for k in range(columns):
-                        out[k] = (up[k] * w[k] - average - _difference(row[k], centre) * slope) * r
+                        out[k] = (up[k] * w[k] - average - difference(row[k], centre) * slope) * r
                 else:
                     for k in range(columns):
                         run, above = row[k * positions : (k + 1) * positions], up[k * positions : (k + 1) * positions]
                         to, factor = out[k * positions : (k + 1) * positions], w[k]
                         for i in range(positions):
-                            to[i] = (above[i] * factor - average - _difference(run[i], centre) * slope) * r
+                            to[i] = (above[i] * factor - average - difference(run[i], centre) * slope) * r
