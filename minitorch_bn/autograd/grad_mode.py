@@ -24,15 +24,12 @@ class Mode:
         self.grad = True
         self.inference = False
         self.asked = False  # whether inside inference_mode, which records nothing, somebody switched recording on
-        self.gradients_seen = (
-            False  # whether, in this backward pass, code of the user's has had a gradient in its hands
-        )
-        self.frozen_statistics = (
-            False  # while a checkpoint computes again: running estimates have seen this batch already
-        )
-        self.mapped: tuple[
-            frozenset[int], ...
-        ] = ()  # for each vmap around: version counters of what it takes slices of
+        # whether, in this backward pass, code of the user's has had a gradient in its hands
+        self.gradients_seen = False
+        # while a checkpoint computes again: running estimates have seen this batch already
+        self.frozen_statistics = False
+        # for each vmap around: the version counters of what it takes slices of
+        self.mapped: tuple[frozenset[int], ...] = ()
         context = contextvars.Context()
         context.run(np.seterr, all="ignore")
         self.quietly = context.run

@@ -108,7 +108,7 @@ def _lies_in_rows(x: np.ndarray) -> bool:
     """Whether the channels of a sample lie side by side: (N, C) in C order, or channels last."""
     if x.flags.c_contiguous:
         return x.ndim == 2
-    return np.moveaxis(x, 1, -1).flags.c_contiguous if x.ndim > 2 else not x.flags.f_contiguous
+    return reference.channels_last(x) if x.ndim > 2 else not x.flags.f_contiguous
 
 
 def _arranged(x: np.ndarray, dtype: np.dtype, rows: bool) -> np.ndarray:

@@ -114,7 +114,7 @@ def normalize(
     x: np.ndarray, weight: np.ndarray | None, bias: np.ndarray | None, mean: np.ndarray, var: np.ndarray, eps: float
 ) -> np.ndarray:
     """weight (x - mean) / sqrt(var + eps) + bias with statistics that are given: subtracted first, then scaled."""
-    if _channels_last(x):  # each position is a sample
+    if channels_last(x):  # each position is a sample
         last = np.moveaxis(x, 1, -1)  # (N, C, *) -> (N, *, C)
         y = normalize(last.reshape(-1, x.shape[1]), weight, bias, mean, var, eps)
         return np.moveaxis(y.reshape(last.shape), -1, 1)
@@ -155,7 +155,7 @@ def _subtract_multiply_add(x: np.ndarray, numbers: np.ndarray, y: np.ndarray) ->
             part += shift[0]
 
     with _runs(length):
-        _in_blocks(work, [(some,) for some in _slices(rows, PART // x.shape[1])], x.size, 4 * PART)
+        in_blocks(work, [(some,) for some in _slices(rows, PART // x.shape[1])], x.size, 4 * PART)
 
 
 def _repeated(numbers: np.ndarray, samples: int, length: int) -> np.ndarray:
@@ -226,7 +226,7 @@ def _for_all_channels(work: Callable[[slice], None], shape: tuple[int, ...]) -> 
     if size := prod(shape):
         step = min(BLOCK * shape[1] // size, -(-shape[1] // threads()) if size > SHARED else shape[1])
         with _runs(size // shape[1] if len(shape) > 2 else 1):
-            _in_blocks(work, [(channels,) for channels in _slices(shape[1], step)], size, SHARED)
+            in_blocks(work, [(channels,) for channels in _slices(shape[1], step)], size, SHARED)
 
 
 @contextmanager
@@ -249,7 +249,7 @@ def _slices(number: int, step: int) -> list[slice]:
     return [slice(number * i // parts, number * (i + 1) // parts) for i in range(parts)]
 
 
-def _in_blocks(work: Callable[..., None], blocks: list[tuple[slice, ...]], size: int, alone: int) -> None:
+def in_blocks(work: Callable[..., None], blocks: list[tuple], size: int, alone: int) -> None:
     """Calls ``work`` with each block; threads share them if there are more than ``alone`` elements."""
 
     def some() -> None:
@@ -263,7 +263,7 @@ def _in_blocks(work: Callable[..., None], blocks: list[tuple[slice, ...]], size:
     share(some, [()] * min(threads(), len(blocks)) if size > alone else [()])
 
 
-def _channels_last(x: np.ndarray) -> bool:
+def channels_last(x: np.ndarray) -> bool:
     """Whether the channels of a position lie side by side in memory."""
     return x.ndim > 2 and not x.flags.c_contiguous and np.moveaxis(x, 1, -1).flags.c_contiguous
 

@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from minitorch_bn.kernels.norm_numpy import in_blocks
 from minitorch_bn.kernels.scratch import scratch
-from minitorch_bn.kernels.threads import share, threads
+from minitorch_bn.kernels.threads import threads
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -146,25 +147,19 @@ def _for_all_rows(work: Callable[[int, Block], None], shape: Four, number: int) 
         return
     samples, groups = shape[:2]
     number = min(number, samples)
-    jobs = list(enumerate(_edges(samples, number)))
     sample = size // samples
     if number == 1 and groups > 1 and size > SHARED:  # then threads share the rows of a sample
         bands = list(_edges(groups, min(groups, threads())))
     else:
         bands = [(0, groups)]
-    work_list = list(product(jobs, bands))
 
-    def some() -> None:
-        while work_list:
-            try:
-                (part, (first, last)), (low, high) = work_list.pop()  # whoever is free takes the next
-            except IndexError:  # another one has
-                return
-            for start, stop in _steps(first, last, BLOCK // sample):
-                for begin, end in _steps(low, high, BLOCK * groups // sample):
-                    work(part, (slice(start, stop), slice(begin, end)))
+    def piece(of: tuple[int, tuple[int, int]], band: tuple[int, int]) -> None:
+        part, samples_of_part = of
+        for start, stop in _steps(*samples_of_part, BLOCK // sample):
+            for begin, end in _steps(*band, BLOCK * groups // sample):
+                work(part, (slice(start, stop), slice(begin, end)))
 
-    share(some, [()] * min(threads(), len(work_list)) if size > SHARED else [()])
+    in_blocks(piece, list(product(enumerate(_edges(samples, number)), bands)), size, SHARED)
 
 
 def _edges(number: int, pieces: int) -> Iterator[tuple[int, int]]:

@@ -58,7 +58,6 @@ class RowNorm(Operator):
         ctx.rows, ctx.eps, ctx.statistics = rows, eps, Statistics()
         ctx.columns = None if bias is None else bias.shape
         y, ctx.statistics.mean, ctx.statistics.var = kernels.row_norm(x, weight, bias, rows, eps, True)
-        ctx.statistics.count = rows[2] * rows[3]
         return y
 
     def backward(ctx, g):
