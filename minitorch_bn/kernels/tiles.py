@@ -11,6 +11,7 @@ knows the length of a tuple.
 
 from __future__ import annotations
 
+import os
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -32,17 +33,25 @@ def instruction(function: Callable) -> Callable:
 @cache
 def machine() -> tuple[int, tuple[tuple[int, int], ...]]:
     """The bytes of a vector, and the tiles, (rows, columns), that its registers have room for, the widest first."""
+    features = _features()
+    if "avx512f" in features:
+        return 64, ((8, 3), (4, 6), (1, 8))
+    if "avx" in features:
+        return 32, ((4, 3), (1, 8))
+    return 16, ((4, 3), (1, 8))
+
+
+def _features() -> set[str]:
+    """What the processor can do, or is to be used of it: numba's variable, which we follow, has ``+avx,-avx512f``."""
+    chosen = os.environ.get("NUMBA_CPU_FEATURES")
+    if chosen is not None:
+        return {feature[1:] for feature in chosen.split(",") if feature.startswith("+")}
     try:
         from llvmlite.binding import get_host_cpu_features
 
-        features = get_host_cpu_features()
+        return {feature for feature, present in get_host_cpu_features().items() if present}
     except Exception:  # nothing will be compiled then
-        features = {}
-    if features.get("avx512f"):
-        return 64, ((8, 3), (4, 6), (1, 8))
-    if features.get("avx"):
-        return 32, ((4, 3), (1, 8))
-    return 16, ((4, 3), (1, 8))
+        return set()
 
 
 def lanes(dtype: np.dtype) -> int:

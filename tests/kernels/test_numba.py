@@ -167,8 +167,8 @@ def test_the_result_does_not_depend_on_the_number_of_threads(rng):
 )
 @pytest.mark.parametrize("values", [[0, 1, 2, 3], [np.nan, 1, 2, np.inf], [-np.inf]])
 def test_max_pool_and_its_adjoint(rng, window, dtype, values):
-    if dtype == "int64" and not np.isfinite(values).all():
-        pytest.skip("integers are finite")
+    if dtype == "int64":
+        values = np.nan_to_num(values, nan=-(2**40), posinf=2**40, neginf=-(2**62))
     x = rng.choice(np.array(values, dtype), (3, 4, 9, 11))
     (y, indices), (exact, places) = pool_numba.max_pool(x, *window), pool_numpy.max_pool(x, *window)
     np.testing.assert_array_equal(y, exact)
