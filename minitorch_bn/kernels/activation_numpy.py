@@ -7,15 +7,15 @@ import numpy as np
 MANY, ROW = 1 << 13, 1 << 10  # elements
 
 
-def relu(a: np.ndarray) -> np.ndarray:
-    """max(a, 0); NaN stays."""
+def relu(a: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
+    """max(a, 0); NaN stays. ``out`` may be a itself."""
     if a.size < MANY or not a.flags.c_contiguous:
-        return np.maximum(a, a.dtype.type(0))
+        return np.maximum(a, a.dtype.type(0), out=out)
     # With a single number numpy compares one element after the other, with a row of them several at a time.
-    y, zeros, whole = np.empty(a.shape, a.dtype), np.zeros(ROW, a.dtype), a.size - a.size % ROW
-    flat, out = a.reshape(-1), y.reshape(-1)
-    np.maximum(flat[:whole].reshape(-1, ROW), zeros, out=out[:whole].reshape(-1, ROW))
-    np.maximum(flat[whole:], zeros[: a.size - whole], out=out[whole:])
+    y, zeros, whole = np.empty(a.shape, a.dtype) if out is None else out, np.zeros(ROW, a.dtype), a.size - a.size % ROW
+    source, target = a.reshape(-1), y.reshape(-1)
+    np.maximum(source[:whole].reshape(-1, ROW), zeros, out=target[:whole].reshape(-1, ROW))
+    np.maximum(source[whole:], zeros[: a.size - whole], out=target[whole:])
     return y
 
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from minitorch_bn.kernels.activation_numpy import relu, relu_backward
 from minitorch_bn.kernels.scratch import scratch
 from minitorch_bn.kernels.threads import share, threads
 
@@ -28,11 +29,17 @@ SHARED = 1 << 17  # elements that one thread is done with before waking another 
 
 
 def batch_norm(
-    x: np.ndarray, weight: np.ndarray | None, bias: np.ndarray | None, mask: np.ndarray | None, eps: float
+    x: np.ndarray,
+    weight: np.ndarray | None,
+    bias: np.ndarray | None,
+    mask: np.ndarray | None,
+    eps: float,
+    rectify: bool = False,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """y = weight (x - mean) / sqrt(var + eps) + bias for each channel (axis 1); gives y, mean and biased var (float64).
 
-    Where ``mask`` (of x's shape) is False, x must be 0: the value takes no part, and y is 0.
+    Where ``mask`` (of x's shape) is False, x must be 0: the value takes no part, and y is 0. With ``rectify`` it is
+    max(y, 0) that is written, as ``relu`` would make it of y.
     """
     y = np.empty(x.shape, x.dtype)
     mean, var = np.zeros(x.shape[1]), np.zeros(x.shape[1])
@@ -61,7 +68,7 @@ def batch_norm(
             v += _spread(bias[channels], axis)
             if m is not None:
                 v *= m
-        _store(y, channels, v)
+        _store(y, channels, relu(v, out=v) if rectify else v)
 
     _for_all_channels(work, x.shape)
     return y, mean, var
@@ -76,17 +83,19 @@ def batch_norm_backward(
     var: np.ndarray,
     eps: float,
     with_gx: bool = True,
+    gate: np.ndarray | None = None,
 ) -> tuple[np.ndarray | None, np.ndarray, np.ndarray]:
     """gx = weight r P(g), gw = sum g xh, gb = sum g, with P(g) = g - mean g - xh mean(g xh), all within the mask.
 
-    gx is None, and its passes are saved, unless it is asked for.
+    gx is None, and its passes are saved, unless it is asked for. Where a ``gate`` is not positive, g counts as 0.
     """
     gx = np.empty(x.shape, x.dtype) if with_gx else None
     gw, gb = np.zeros(x.shape[1]), np.zeros(x.shape[1])
     axis, count = _reduced(x)
 
     def work(channels: slice) -> None:
-        centred, v, m, n = _load(x, channels, "x"), _load(g, channels, "g"), None, count
+        up = g if gate is None else relu_backward(g[:, channels], gate[:, channels])
+        centred, v, m, n = _load(x, channels, "x"), _load(up, channels if up is g else slice(None), "g"), None, count
         centred -= _spread(mean[channels], axis)
         if mask is not None:
             m = _load(mask, channels, "mask")
@@ -111,12 +120,21 @@ def batch_norm_backward(
 
 
 def normalize(
-    x: np.ndarray, weight: np.ndarray | None, bias: np.ndarray | None, mean: np.ndarray, var: np.ndarray, eps: float
+    x: np.ndarray,
+    weight: np.ndarray | None,
+    bias: np.ndarray | None,
+    mean: np.ndarray,
+    var: np.ndarray,
+    eps: float,
+    rectify: bool = False,
 ) -> np.ndarray:
-    """weight (x - mean) / sqrt(var + eps) + bias with statistics that are given: subtracted first, then scaled."""
+    """weight (x - mean) / sqrt(var + eps) + bias with statistics that are given: subtracted first, then scaled.
+
+    With ``rectify`` what is negative becomes 0, as in ``batch_norm``.
+    """
     if channels_last(x):  # each position is a sample
         last = np.moveaxis(x, 1, -1)  # (N, C, *) -> (N, *, C)
-        y = normalize(last.reshape(-1, x.shape[1]), weight, bias, mean, var, eps)
+        y = normalize(last.reshape(-1, x.shape[1]), weight, bias, mean, var, eps, rectify)
         return np.moveaxis(y.reshape(last.shape), -1, 1)
     dtype = np.float64 if x.dtype == np.float64 else np.float32  # after the subtraction no digits are at stake
     y = np.empty(x.shape, dtype)
@@ -125,12 +143,12 @@ def normalize(
     if bias is not None:
         numbers[2] = bias
     if y.size:
-        _subtract_multiply_add(np.ascontiguousarray(x), numbers, y)
+        _subtract_multiply_add(np.ascontiguousarray(x), numbers, y, rectify)
     return y if y.dtype == x.dtype else y.astype(x.dtype)
 
 
-def _subtract_multiply_add(x: np.ndarray, numbers: np.ndarray, y: np.ndarray) -> None:
-    """y = (x - numbers[0]) * numbers[1] + numbers[2], each with a number a channel, or without the last.
+def _subtract_multiply_add(x: np.ndarray, numbers: np.ndarray, y: np.ndarray, rectify: bool) -> None:
+    """y = (x - numbers[0]) * numbers[1] + numbers[2], each with a number a channel, or without the last; or max(y, 0).
 
     numpy is slow where an operand changes after a few values. So long runs of a channel are rows of their own; where
     they are short, the numbers are repeated for all values of a sample, once for many samples.
@@ -153,6 +171,8 @@ def _subtract_multiply_add(x: np.ndarray, numbers: np.ndarray, y: np.ndarray) ->
         part *= scale
         if shift:
             part += shift[0]
+        if rectify:
+            relu(part, out=part)
 
     with _runs(length):
         in_blocks(work, [(some,) for some in _slices(rows, PART // x.shape[1])], x.size, 4 * PART)
