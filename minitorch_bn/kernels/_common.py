@@ -26,10 +26,15 @@ def window_taps(
     """For each position in the window, in row-major order: which windows read the plane there, and where."""
     axes = []
     for n, o, k, s, p, d in zip(spatial, out, kernel, stride, padding, dilation, strict=True):
-        axes.append([_tap(n, o, s, d * i - p) for i in range(k)])
+        axes.append(axis_taps(n, o, k, s, p, d))
     for pairs in product(*axes):
         outer, inner = zip(*pairs, strict=True)
         yield (..., *outer), (..., *inner)
+
+
+def axis_taps(n: int, out: int, kernel: int, stride: int, padding: int, dilation: int) -> list[tuple[slice, slice]]:
+    """For each position in a window of one dimension: which windows read the axis there, and where."""
+    return [_tap(n, out, stride, dilation * i - padding) for i in range(kernel)]
 
 
 def _tap(n: int, out: int, stride: int, offset: int) -> tuple[slice, slice]:

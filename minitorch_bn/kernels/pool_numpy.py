@@ -9,8 +9,9 @@ reads `x` at `indices`. Derivatives of every order are therefore the maps below 
 
 Inputs are (N, C, *spatial); window parameters are tuples, one int per spatial dimension. Instead of moving a
 window over the input, each position inside the window ("tap") visits all windows at once: a strided slice of the
-input meets a slice of the output. What lies in the padding is never read, so nothing is padded. Results have the
-dtype of the inputs; averages of 16-bit floats are summed in float32 and rounded once.
+input meets a slice of the output. Sums are taken along one axis after the other, which takes fewer taps. What lies in
+the padding is never read, so nothing is padded. Results have the dtype of the inputs; averages of 16-bit floats are
+summed in float32 and rounded once.
 """
 
 from __future__ import annotations
@@ -22,7 +23,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from minitorch_bn.kernels._common import sum_dtype, window_taps
+from minitorch_bn.kernels._common import axis_taps, sum_dtype, window_taps
+from minitorch_bn.kernels.scratch import scratch
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,6 +35,9 @@ if TYPE_CHECKING:
     Index = tuple[Any, ...]
 
 BLOCK = 1 << 17  # elements of the input that a maximum is taken of at a time, to stay in the cache
+SHORT = 512  # elements of a row
+
+ALL = slice(None)
 
 
 def pool_output_shape(
@@ -157,11 +162,16 @@ def avg_pool(
     """
     spatial, dilation = x.shape[2:], (1,) * len(kernel)
     out = pool_output_shape(spatial, kernel, stride, padding, dilation, ceil_mode)
-    y = np.zeros((*x.shape[:2], *out), sum_dtype(x.dtype))
-    for outer, inner in window_taps(spatial, out, kernel, stride, padding, dilation):
-        y[outer] += x[inner]
-    divisor = _divisor(spatial, out, kernel, stride, padding, count_include_pad, divisor_override)
-    return np.divide(y, divisor.astype(y.dtype), out=y, casting="unsafe").astype(x.dtype, copy=False)
+    if is_whole(spatial, kernel, padding, divisor_override):
+        return row_means(x.reshape(prod(x.shape[:2]), prod(spatial))).reshape(*x.shape[:2], *out)
+    y = x.astype(sum_dtype(x.dtype), copy=False)
+    for axis, (n, o, k, s, p) in enumerate(zip(spatial, out, kernel, stride, padding, strict=True), start=2):
+        sums, ahead = np.zeros((*y.shape[:axis], o, *y.shape[axis + 1 :]), y.dtype), (ALL,) * axis
+        for outer, inner in axis_taps(n, o, k, s, p, 1):
+            sums[(*ahead, outer)] += y[(*ahead, inner)]
+        y = sums
+    sizes = window_sizes(spatial, out, kernel, stride, padding, count_include_pad, divisor_override)
+    return np.divide(y, _divisor(sizes, y.dtype), out=y, casting="unsafe").astype(x.dtype, copy=False)
 
 
 def avg_pool_adjoint(
@@ -175,11 +185,13 @@ def avg_pool_adjoint(
 ) -> Array:
     """The adjoint of `avg_pool`: (N, C, *out) -> (N, C, *spatial)."""
     out = g.shape[2:]
-    gx = np.zeros((*g.shape[:2], *spatial_shape), sum_dtype(g.dtype))
-    divisor = _divisor(spatial_shape, out, kernel, stride, padding, count_include_pad, divisor_override)
-    share = g / divisor.astype(gx.dtype)
-    for outer, inner in window_taps(spatial_shape, out, kernel, stride, padding, (1,) * len(kernel)):
-        gx[inner] += share[outer]
+    sizes = window_sizes(spatial_shape, out, kernel, stride, padding, count_include_pad, divisor_override)
+    gx = g / _divisor(sizes, sum_dtype(g.dtype))
+    for axis, (n, o, k, s, p) in enumerate(zip(spatial_shape, out, kernel, stride, padding, strict=True), start=2):
+        sums, ahead = np.zeros((*gx.shape[:axis], n, *gx.shape[axis + 1 :]), gx.dtype), (ALL,) * axis
+        for outer, inner in axis_taps(n, o, k, s, p, 1):
+            sums[(*ahead, inner)] += gx[(*ahead, outer)]
+        gx = sums
     return gx.astype(g.dtype, copy=False)
 
 
@@ -187,30 +199,53 @@ def adaptive_avg_pool(x: Array, output_size: Shape) -> Array:
     """The mean of each of `output_size` cells: (N, C, *spatial) -> (N, C, *output_size)."""
     y = x.astype(sum_dtype(x.dtype), copy=False)
     for axis, (n, size) in enumerate(zip(x.shape[2:], output_size, strict=True), start=2):
-        cells = np.empty((*y.shape[:axis], size, *y.shape[axis + 1 :]), y.dtype)
-        ahead: Index = (slice(None),) * axis
+        sums, ahead = np.empty((*y.shape[:axis], size, *y.shape[axis + 1 :]), y.dtype), (ALL,) * axis
         for cell, window in enumerate(_edges(n, size)):
-            np.mean(y[(*ahead, window)], axis, out=cells[(*ahead, cell)])
-        y = cells
-    return y.astype(x.dtype, copy=False)
+            mean = sums[(*ahead, cell)]
+            mean[...] = y[(*ahead, window.start)]
+            for i in range(window.start + 1, window.stop):
+                mean += y[(*ahead, i)]
+            mean /= window.stop - window.start
+        y = sums
+    return y.astype(x.dtype)
 
 
 def adaptive_avg_pool_adjoint(g: Array, spatial_shape: Shape) -> Array:
     """The adjoint of `adaptive_avg_pool`: (N, C, *out) -> (N, C, *spatial)."""
     gx = g.astype(sum_dtype(g.dtype), copy=False)
     for axis, (n, size) in enumerate(zip(spatial_shape, g.shape[2:], strict=True), start=2):
-        plane = np.zeros((*gx.shape[:axis], n, *gx.shape[axis + 1 :]), gx.dtype)
-        ahead: Index = (slice(None),) * axis
+        sums, ahead = np.zeros((*gx.shape[:axis], n, *gx.shape[axis + 1 :]), gx.dtype), (ALL,) * axis
         for cell, window in enumerate(_edges(n, size)):
-            plane[(*ahead, window)] += gx[(*ahead, slice(cell, cell + 1))] / (window.stop - window.start)
-        gx = plane
+            share = gx[(*ahead, cell)] / (window.stop - window.start)
+            for i in range(window.start, window.stop):
+                sums[(*ahead, i)] += share
+        gx = sums
     return gx.astype(g.dtype, copy=False)
+
+
+def row_means(x: Array) -> Array:
+    """The mean of each row, added up in float64: (M, L) -> (M,).
+
+    >>> row_means(np.array([[1.0, 3.0], [2.0, 2.5]]))
+    array([2.  , 2.25])
+    """
+    rows, length = x.shape
+    if x.dtype != np.float32 or length > SHORT or not x.size:
+        total = np.add.reduce(x, 1, np.float64)
+    else:  # numpy is slow at many short rows of another dtype
+        total, step = np.empty(rows), max(1, BLOCK // length)
+        for start in range(0, rows, step):
+            part = x[start : start + step]
+            block = scratch("rows", part.shape, np.float64)
+            block[...] = part
+            np.einsum("ml->m", block, out=total[start : start + step])
+    return np.true_divide(total, length).astype(x.dtype)
 
 
 # Windows
 
 
-def _divisor(
+def window_sizes(
     spatial: Shape,
     out: Shape,
     kernel: Shape,
@@ -218,16 +253,30 @@ def _divisor(
     padding: Shape,
     count_include_pad: bool,
     divisor_override: int | None,
-) -> Array:
-    """By what the sum of each window is divided: its size, clipped to the plane with or without padding."""
+) -> list[Array]:
+    """For each axis, how wide the windows are, clipped to the plane with or without padding: what divides their sum.
+
+    With an override the product of the sizes is that.
+    """
     if divisor_override is not None:
-        return np.array(divisor_override)
+        return [np.full(o, 1 if axis else divisor_override) for axis, o in enumerate(out)]
     sizes = []
     for n, o, k, s, p in zip(spatial, out, kernel, stride, padding, strict=True):
         border = p if count_include_pad else 0
         start = np.arange(o) * s - p
         sizes.append(np.minimum(start + k, n + border) - np.maximum(start, -border))
-    return reduce(np.multiply.outer, sizes)
+    return sizes
+
+
+def is_whole(spatial: Shape, kernel: Shape, padding: Shape, divisor_override: int | None) -> bool:
+    """Whether there is one window, the plane."""
+    return tuple(kernel) == spatial and not any(padding) and divisor_override is None
+
+
+def _divisor(sizes: list[Array], dtype: np.dtype) -> Array:
+    """The product of the sizes of each window."""
+    divisor = reduce(np.multiply.outer, sizes)
+    return (divisor.reshape(-1)[:1] if divisor.size and (divisor == divisor.flat[0]).all() else divisor).astype(dtype)
 
 
 def _edges(n: int, size: int) -> list[slice]:

@@ -320,7 +320,7 @@ def adaptive_avg_pool1d(input: Any, output_size: Any) -> Any:
     cells = checks.one_int("adaptive_avg_pool1d", "output_size", 2, output_size)
     row = input.unsqueeze(-2)
     size = checks.check_adaptive_avg_pool("adaptive_avg_pool2d", row, (1, cells))
-    return AdaptiveAvgPool.apply(row, size).squeeze(-2)
+    return _adaptive_avg_pool(AdaptiveAvgPool, row, size).squeeze(-2)
 
 
 def adaptive_avg_pool2d(input: Any, output_size: Any) -> Any:
