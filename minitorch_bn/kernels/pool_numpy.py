@@ -166,7 +166,8 @@ def avg_pool(
         return row_means(x.reshape(prod(x.shape[:2]), prod(spatial))).reshape(*x.shape[:2], *out)
     y = x.astype(sum_dtype(x.dtype), copy=False)
     for axis, (n, o, k, s, p) in enumerate(zip(spatial, out, kernel, stride, padding, strict=True), start=2):
-        sums, ahead = np.zeros((*y.shape[:axis], o, *y.shape[axis + 1 :]), y.dtype), (ALL,) * axis
+        ahead: Index = (ALL,) * axis
+        sums = np.zeros((*y.shape[:axis], o, *y.shape[axis + 1 :]), y.dtype)
         for outer, inner in axis_taps(n, o, k, s, p, 1):
             sums[(*ahead, outer)] += y[(*ahead, inner)]
         y = sums
@@ -188,7 +189,8 @@ def avg_pool_adjoint(
     sizes = window_sizes(spatial_shape, out, kernel, stride, padding, count_include_pad, divisor_override)
     gx = g / _divisor(sizes, sum_dtype(g.dtype))
     for axis, (n, o, k, s, p) in enumerate(zip(spatial_shape, out, kernel, stride, padding, strict=True), start=2):
-        sums, ahead = np.zeros((*gx.shape[:axis], n, *gx.shape[axis + 1 :]), gx.dtype), (ALL,) * axis
+        ahead: Index = (ALL,) * axis
+        sums = np.zeros((*gx.shape[:axis], n, *gx.shape[axis + 1 :]), gx.dtype)
         for outer, inner in axis_taps(n, o, k, s, p, 1):
             sums[(*ahead, inner)] += gx[(*ahead, outer)]
         gx = sums
@@ -199,7 +201,8 @@ def adaptive_avg_pool(x: Array, output_size: Shape) -> Array:
     """The mean of each of `output_size` cells: (N, C, *spatial) -> (N, C, *output_size)."""
     y = x.astype(sum_dtype(x.dtype), copy=False)
     for axis, (n, size) in enumerate(zip(x.shape[2:], output_size, strict=True), start=2):
-        sums, ahead = np.empty((*y.shape[:axis], size, *y.shape[axis + 1 :]), y.dtype), (ALL,) * axis
+        ahead: Index = (ALL,) * axis
+        sums = np.empty((*y.shape[:axis], size, *y.shape[axis + 1 :]), y.dtype)
         for cell, window in enumerate(_edges(n, size)):
             mean = sums[(*ahead, cell)]
             mean[...] = y[(*ahead, window.start)]
@@ -214,7 +217,8 @@ def adaptive_avg_pool_adjoint(g: Array, spatial_shape: Shape) -> Array:
     """The adjoint of `adaptive_avg_pool`: (N, C, *out) -> (N, C, *spatial)."""
     gx = g.astype(sum_dtype(g.dtype), copy=False)
     for axis, (n, size) in enumerate(zip(spatial_shape, g.shape[2:], strict=True), start=2):
-        sums, ahead = np.zeros((*gx.shape[:axis], n, *gx.shape[axis + 1 :]), gx.dtype), (ALL,) * axis
+        ahead: Index = (ALL,) * axis
+        sums = np.zeros((*gx.shape[:axis], n, *gx.shape[axis + 1 :]), gx.dtype)
         for cell, window in enumerate(_edges(n, size)):
             share = gx[(*ahead, cell)] / (window.stop - window.start)
             for i in range(window.start, window.stop):
