@@ -11,13 +11,14 @@ fit the value they belong to (broadcasting undone, dtype restored), and dropped 
 from __future__ import annotations
 
 from heapq import heappop, heappush
+from sys import getrefcount
 from typing import Any
 
 import numpy as np
 
 from minitorch_bn.autograd.grad_mode import Mode, thread
 from minitorch_bn.autograd.hooks import call_chain, call_node_hooks, call_post_accumulate_hooks, call_tensor_hooks
-from minitorch_bn.autograd.node import AccumulateGrad, Node, accumulate, gradient_edge
+from minitorch_bn.autograd.node import ONE_EDGE, ONE_WAY, AccumulateGrad, Node, accumulate, gradient_edge
 from minitorch_bn.autograd.variable import Variable, wrap
 from minitorch_bn.dtypes import from_numpy_dtype
 
@@ -54,6 +55,8 @@ def run_backward(
     heap: list[int] = []
     edges: Any = roots
     results: Any = grads
+    at_once = runs is None and run is _run  # a leaf adds as soon as all is there, in the order of PyTorch's hooks
+    due = None
     mode = thread.mode
     before = mode.grad, mode.gradients_seen
     mode.grad, mode.gradients_seen = create_graph, not fresh
@@ -69,6 +72,13 @@ def run_backward(
                 shape, dtype = meta[output_nr]
                 if grad._data.shape != shape or grad._data.dtype is not dtype:
                     grad = fit(grad, shape, dtype)
+                is_leaf = at_once and type(node) is AccumulateGrad and not node._hooked
+                if is_leaf and (node is due or getrefcount(node) == ONE_EDGE):  # nothing else can arrive
+                    alone = getrefcount(grad) <= ONE_WAY
+                    if node.variable._hooks is not None:
+                        grad = call_chain(node.variable._hooks, grad)
+                    node.backward(grad, alone and not mode.gradients_seen)
+                    continue
                 number = node.sequence_nr
                 if number in waiting:
                     node_grads = waiting[number][1]
@@ -82,6 +92,9 @@ def run_backward(
             if not heap:
                 break
             node, node_grads = waiting.pop(-heappop(heap))
+            if at_once and type(node) is AccumulateGrad and not node._hooked:
+                edges, results, due = ((node, 0),), node_grads, node
+                continue
             hooked = node._hooked or (type(node) is AccumulateGrad and node.variable._hooks is not None)
             if captures is not None:
                 ends = not runs[node]  # type: ignore[index]
@@ -125,7 +138,7 @@ def _run(node: Node, grads: list) -> tuple:
     """The node's own rule, between the hooks registered on the node itself."""
     if len(grads) > 1 and node.materialize_grads:
         grads = [
-            _zeros(shape, dtype) if g is None and dtype is not None else g  # no dtype: no tensor
+            wrap(np.zeros(shape, dtype)) if g is None and dtype is not None else g  # no dtype: no tensor
             for g, (shape, dtype) in zip(grads, node.output_meta)
         ]
     if node._node_pre_hooks is not None:
@@ -150,10 +163,6 @@ def _capture(node: Node, grads: list, captures: dict) -> None:
     for output_nr, grad in enumerate(grads):
         if (node, output_nr) in captures:
             captures[node, output_nr] = grad
-
-
-def _zeros(shape: tuple[int, ...], dtype: np.dtype) -> Any:
-    return wrap(np.zeros(shape, dtype))
 
 
 def _nodes_towards(roots: list[Node], targets: set[Node], stop_there: bool) -> dict[Node, bool]:
@@ -204,7 +213,7 @@ def backward(
         if not create_graph:
             # Tensors of our own around them: as long as the user has his, their arrays have two holders.
             grads = [wrap(g._data) for g in grads]
-        run_backward(roots, grads, retain, create_graph, fresh=True)
+        run_backward(roots, grads, retain, create_graph, fresh=not create_graph)
         return
     variables = {_input_edge(v): v for v in _as_tuple(inputs)}
     captures: dict = dict.fromkeys(variables)
@@ -252,7 +261,7 @@ def grad(
     run_backward(roots, grads, create_graph if retain_graph is None else retain_graph, create_graph, captures)
     results = [captures[edge] for edge in edges]
     if materialize_grads:
-        zeros = [_zeros(v._data.shape, v._data.dtype).requires_grad_(create_graph) for v in variables]
+        zeros = [wrap(np.zeros(v.shape, v._data.dtype)).requires_grad_(create_graph) for v in variables]
         results = [z if g is None else g for g, z in zip(results, zeros)]
     elif not allow_unused:
         for i, result in enumerate(results):

@@ -8,9 +8,9 @@ that depends on the inputs still connected to them.
 from __future__ import annotations
 
 import itertools
-import sys
 import threading
 import weakref
+from sys import getrefcount
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -227,26 +227,24 @@ class AccumulateGrad(Node):
     def __repr__(self) -> str:
         return f"<AccumulateGrad object at {id(self):#x}>"
 
-    def backward(self, grad: Any) -> tuple:
+    def backward(self, grad: Any, alone: bool = False) -> tuple:
+        """``alone``: nobody else has this gradient, which may be kept as it is if nobody has its array either."""
         variable = self.variable
         if variable._requires_grad:  # else it was switched off since
             with self._lock:
-                mode = thread.mode
-                accumulate(variable, grad, mode.grad, not mode.gradients_seen)
+                if alone and variable._grad is None and grad._data.base is None and _holders(grad) == _ONE_HOLDER:
+                    variable._grad = grad
+                else:
+                    accumulate(variable, grad, thread.mode.grad)
             if variable._post_accumulate_hooks is not None:
                 call_post_accumulate_hooks(variable)
         return ()
 
 
-def accumulate(variable: Variable, grad: Any, keep_graph: bool, take_over: bool = False) -> None:
-    """``variable.grad += grad``; in place unless the sum itself is to be differentiated (``create_graph``).
-
-    ``take_over`` allows the first gradient to be kept in the array it came in, if no other tensor holds that.
-    """
+def accumulate(variable: Variable, grad: Any, keep_graph: bool) -> None:
+    """``variable.grad += grad``; in place unless the sum itself is to be differentiated (``create_graph``)."""
     total: Any = variable._grad
-    if total is None and take_over and not keep_graph and grad._data.base is None and _holders(grad) == _ONE_HOLDER:
-        variable._grad = wrap(grad._data)
-    elif total is None:
+    if total is None:
         # a copy, since the same array may be on its way to other tensors too
         variable._grad = wrap(np.empty_like(grad._data)).copy_(grad) if keep_graph else wrap(grad._data.copy())
     elif keep_graph or not total._data.flags.writeable:
@@ -258,10 +256,19 @@ def accumulate(variable: Variable, grad: Any, keep_graph: bool, take_over: bool 
 
 def _holders(tensor: Any) -> int:
     """How many references there are to this tensor's array."""
-    return sys.getrefcount(tensor._data)
+    return getrefcount(tensor._data)
 
 
-_ONE_HOLDER = _holders(wrap(np.zeros(1)))  # differs between Pythons
+def _in_the_engine() -> tuple[int, int]:
+    """The references that its loop sees to a node that has one edge, and to a gradient that goes nowhere else."""
+    for edge, grad in zip([(object(), 0)], [object()]):
+        node, _ = edge
+        counts = getrefcount(node), getrefcount(grad)
+    return counts
+
+
+_ONE_HOLDER = _holders(wrap(np.zeros(1)))  # these differ between Pythons
+ONE_EDGE, ONE_WAY = _in_the_engine()
 
 
 def gradient_edge(tensor: Variable) -> tuple[Node, int]:

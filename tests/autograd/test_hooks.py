@@ -212,6 +212,45 @@ def test_optimizer_step_in_the_backward_pass(x):
     assert x.grad is None
 
 
+def test_a_gradient_that_goes_two_ways_is_not_the_hooks_alone(x):
+    def clear(t):
+        t.grad.zero_()
+
+    other = torch.ones(2, requires_grad=True)
+    x.register_post_accumulate_grad_hook(clear)
+    for y in (x + 2 * other, 2 * other + x):
+        (y * torch.tensor([3.0, 5.0])).sum().backward()
+        assert x.grad.tolist() == [0.0, 0.0]
+    assert other.grad.tolist() == [12.0, 20.0]
+
+
+def test_leaves_accumulate_as_soon_as_all_is_there():
+    order = []
+    a, b, c, d, shared = leaves = [torch.ones(2, requires_grad=True) for _ in range(5)]
+    for name, leaf in zip(["a", "b", "c", "d", "shared"], leaves):
+        leaf.register_post_accumulate_grad_hook(lambda t, name=name: order.append(name))
+    middle = a * shared
+    middle.register_hook(lambda g: order.append("middle"))
+    expected = ["d", "b", "c", "middle", "a", "shared"]  # as PyTorch does
+    for _ in range(2):
+        loss = torch.stack([middle, b + c, d * shared]).sum()
+        loss.backward(retain_graph=True)
+    assert order == 2 * expected
+
+
+def test_the_first_gradient_is_the_leafs_own(x):
+    y = x * torch.tensor([3.0, 5.0])
+    z = y.exp()
+    kept = []
+    y.register_hook(lambda g: kept.append(g))
+    z.sum().backward(retain_graph=True)
+    x.grad.zero_()
+    assert kept[0].tolist() == z.tolist()
+    x.grad = None
+    z.sum().backward(create_graph=True)
+    assert x.grad.requires_grad
+
+
 def test_post_accumulate_hooks_return_nothing(x):
     handle = x.register_post_accumulate_grad_hook(lambda t: 5)
     with refused("expected Variable, but hook returned 'int'", TypeError):
