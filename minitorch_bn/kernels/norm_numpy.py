@@ -9,7 +9,7 @@ share the blocks, for numpy lets go of Python's lock while it computes.
 from __future__ import annotations
 
 from contextlib import contextmanager
-from math import gcd, prod
+from math import prod
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -19,13 +19,18 @@ from minitorch_bn.kernels.scratch import scratch
 from minitorch_bn.kernels.threads import share, threads
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
+
+    Passes = list[tuple[np.ufunc, np.ndarray]]  # operations, and the number of each channel that they take
 
 BLOCK = 1 << 19  # elements of a block: 4 MiB of float64
-PART = 1 << 17  # elements of a block of float32: 512 KiB, within the second-level cache
+PART = 1 << 19  # elements of a block of float32: with smaller ones numpy's calls take longer
 ROW = 1 << 13  # elements: numpy needs hardly longer for a few long rows than for one
 RUN = 1 << 9  # elements: so many with the same number are a row of their own
 SHARED = 1 << 17  # elements that one thread is done with before waking another has paid
+QUICK = 1 << 20  # the same where there are only a few passes
+FEW = 1 << 13  # elements that a pass is done with before one has decided whether it can be saved
+NEAR = 4  # deviations from 0 to a mean: what its passes round stays below 2e-7 of the weight (root mean square)
 
 
 def batch_norm(
@@ -128,7 +133,7 @@ def normalize(
     eps: float,
     rectify: bool = False,
 ) -> np.ndarray:
-    """weight (x - mean) / sqrt(var + eps) + bias with statistics that are given: subtracted first, then scaled.
+    """weight (x - mean) / sqrt(var + eps) + bias with statistics that are given.
 
     With ``rectify`` what is negative becomes 0, as in ``batch_norm``.
     """
@@ -137,53 +142,70 @@ def normalize(
         y = normalize(last.reshape(-1, x.shape[1]), weight, bias, mean, var, eps, rectify)
         return np.moveaxis(y.reshape(last.shape), -1, 1)
     dtype = np.float64 if x.dtype == np.float64 else np.float32  # after the subtraction no digits are at stake
-    y = np.empty(x.shape, dtype)
-    numbers = np.empty((2 if bias is None else 3, x.shape[1]), dtype)  # what is subtracted, multiplied by and added
-    numbers[0], numbers[1] = mean, _scale(var, eps, weight)
-    if bias is not None:
-        numbers[2] = bias
-    if y.size:
-        _subtract_multiply_add(np.ascontiguousarray(x), numbers, y, rectify)
+    y, few = np.empty(x.shape, dtype), x.size <= FEW
+    passes = _passes(weight, bias, mean, var, eps, dtype, few)
+    if few:
+        _pass_over(x, passes, [row.reshape(-1, *(1,) * (x.ndim - 2)) for _, row in passes], y, rectify)
+    else:
+        _pass_over_blocks(np.ascontiguousarray(x), passes, y, rectify)
     return y if y.dtype == x.dtype else y.astype(x.dtype)
 
 
-def _subtract_multiply_add(x: np.ndarray, numbers: np.ndarray, y: np.ndarray, rectify: bool) -> None:
-    """y = (x - numbers[0]) * numbers[1] + numbers[2], each with a number a channel, or without the last; or max(y, 0).
+def _passes(
+    weight: np.ndarray | None,
+    bias: np.ndarray | None,
+    mean: np.ndarray,
+    var: np.ndarray,
+    eps: float,
+    dtype: type[np.floating],
+    few: bool,
+) -> Passes:
+    """What makes weight (x - mean) / sqrt(var + eps) + bias of x, one after the other.
 
-    numpy is slow where an operand changes after a few values. So long runs of a channel are rows of their own; where
-    they are short, the numbers are repeated for all values of a sample, once for many samples.
+    Where every mean is within a few deviations of 0, x s + (bias - mean s) saves a pass: x s is then not much larger
+    than the result, so little is lost when it is rounded. A channel of hardly differing values is no such case.
+    """
+    c, s = mean.astype(dtype, copy=False), _scale(var, eps, weight).astype(dtype)
+    if not few and bias is not None and (np.square(c, dtype=np.float64) <= NEAR * NEAR * var).all():
+        t = bias - c * s
+        if np.isfinite(t).all():
+            return [(np.multiply, s), (np.add, t)]
+    passes = [(np.subtract, c), (np.multiply, s)]
+    return passes if bias is None else [*passes, (np.add, bias.astype(dtype, copy=False))]
+
+
+def _pass_over(x: np.ndarray, passes: Passes, numbers: Iterable[np.ndarray], y: np.ndarray, rectify: bool) -> None:
+    """Passes over x, with numbers that broadcast; the last result is y, or max(y, 0)."""
+    for (operation, _), number in zip(passes, numbers):
+        x = operation(x, number, out=y, dtype=y.dtype)
+    if rectify:
+        relu(y, out=y)
+
+
+def _pass_over_blocks(x: np.ndarray, passes: Passes, y: np.ndarray, rectify: bool) -> None:
+    """The same, a block at a time.
+
+    numpy is slow where an operand changes after a few values. So short samples are taken several at a time, and short
+    runs of a channel are met by as many copies of its number.
     """
     samples, channels = x.shape[:2]
     length = prod(x.shape[2:])
-    runs = length >= RUN or (length > 1 and samples < 4)
-    if runs:  # a row is a channel of a sample
-        numbers = _repeated(numbers, samples, 1)[:, :, None]
-        rows = samples * channels
-    else:  # a row is a sample, with numbers for each of its values; or several, if they are short
-        several = gcd(samples, max(ROW // (channels * length), 1)) if x.size > ROW else 1
-        numbers = _repeated(numbers, several, length)
-        rows = samples // several
-    x, y = x.reshape(rows, -1), y.reshape(rows, -1)
-
-    def work(some: slice) -> None:
-        centre, scale, *shift = numbers[:, some] if runs else numbers
-        part = np.subtract(x[some], centre, out=y[some], dtype=y.dtype)
-        part *= scale
-        if shift:
-            part += shift[0]
-        if rectify:
-            relu(part, out=part)
-
-    with _runs(length):
-        in_blocks(work, [(some,) for some in _slices(rows, PART // x.shape[1])], x.size, 4 * PART)
-
-
-def _repeated(numbers: np.ndarray, samples: int, length: int) -> np.ndarray:
-    """(k, C) -> (k, samples * C * length): the numbers that go with each value of so many samples."""
-    if samples * length == 1:
-        return numbers
-    shape = len(numbers), samples, numbers.shape[1], length
-    return np.broadcast_to(numbers[:, None, :, None], shape).reshape(len(numbers), -1)
+    several = min(max(ROW // (channels * length), 1), samples)
+    copies = length if length < RUN and samples > several else 1
+    shape = several, channels, copies
+    numbers = [np.broadcast_to(row[:, None], shape).copy().reshape(-1, copies) for _, row in passes]
+    blocks = []
+    whole = samples - samples % several
+    for some, together in (slice(whole), several), (slice(whole, samples), samples - whole):
+        if rows := together * channels:
+            part, out = x[some].reshape(-1, rows, length), y[some].reshape(-1, rows, length)
+            step = rows if part.size <= PART else max((PART if copies == 1 else ROW) // length, 1)
+            for at in _slices(rows, step):
+                for which in _slices(len(part), PART // (min(step, rows) * length)):
+                    here = [number[at] for number in numbers]
+                    blocks.append((part[which, at], passes, here, out[which, at], rectify))
+    with _runs(length if copies == 1 < length else several * channels * length):
+        in_blocks(_pass_over, blocks, x.size, QUICK)
 
 
 def normalize_backward(
