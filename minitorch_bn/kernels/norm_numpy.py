@@ -170,8 +170,10 @@ def _passes(
         t = bias - c * s
         if np.isfinite(t).all():
             return [(np.multiply, s), (np.add, t)]
-    passes = [(np.subtract, c), (np.multiply, s)]
-    return passes if bias is None else [*passes, (np.add, bias.astype(dtype, copy=False))]
+    passes: Passes = [(np.subtract, c), (np.multiply, s)]
+    if bias is not None:
+        passes.append((np.add, bias.astype(dtype, copy=False)))
+    return passes
 
 
 def _pass_over(x: np.ndarray, passes: Passes, numbers: Iterable[np.ndarray], y: np.ndarray, rectify: bool) -> None:
