@@ -10,10 +10,11 @@ from minitorch_bn.kernels.selection import Family, in_use, use
 activation = Family("activation")
 blas = Family("blas")
 conv = Family("conv")
+elementwise = Family("elementwise")
 loss = Family("loss")
 norm = Family("norm")
 optim = Family("optim")
 pool = Family("pool")
 rows = Family("rows")
 
-__all__ = ["in_use", "use", "activation", "blas", "conv", "loss", "norm", "optim", "pool", "rows"]
+__all__ = ["in_use", "use", "activation", "blas", "conv", "elementwise", "loss", "norm", "optim", "pool", "rows"]

@@ -102,8 +102,27 @@ class Loops:
 
 def inner(function: Callable) -> Callable:
     """A function that the loops of its module call: compiled together with the first of them."""
-    function.is_inner = True  # type: ignore[attr-defined]
+    function.is_inner = {}  # type: ignore[attr-defined]
     return function
+
+
+def fused(function: Callable) -> Callable:
+    """Such a function of numbers, in which a * b + c may be rounded once; however long, it becomes part of its loop."""
+    function.is_inner = {"fastmath": {"contract"}, "forceinline": True}  # type: ignore[attr-defined]
+    return function
+
+
+def elementwise(formula: Callable[..., Any], template: Callable[..., None], allowed: tuple[str, ...] = ()) -> Loops:
+    """The loops of ``template`` for the inner function of an array's elements for which ``formula`` stands there.
+
+    They live, as far as numba can tell, in the file of that function: when it changes, they are compiled again.
+    """
+    formula = getattr(formula, "py_func", formula)  # if it is compiled already
+    names = tuple([formula.__name__ if name == "formula" else name for name in template.__code__.co_names])
+    code = template.__code__.replace(co_names=names, co_filename=formula.__code__.co_filename)
+    loops = FunctionType(code, formula.__globals__, f"{template.__name__}_{formula.__name__}")
+    loops.__qualname__, loops.__module__ = loops.__name__, formula.__module__
+    return Loops(loops, allowed)
 
 
 def primitive(function: Callable) -> Any:
@@ -119,7 +138,9 @@ def prepare(names: dict[str, Any]) -> None:
     for name, value in list(names.items()):
         if isinstance(value, FunctionType):
             if hasattr(value, "is_inner"):
-                names[name] = numba.njit(error_model="numpy")(value)
+                names[name] = numba.njit(error_model="numpy", **value.is_inner)(value)
+                if value.__globals__ is not names:
+                    prepare(value.__globals__)
             elif hasattr(value, "is_primitive"):
                 names[name] = numba.extending.intrinsic(value)
             elif hasattr(value, "is_instruction"):

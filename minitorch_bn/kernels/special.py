@@ -24,6 +24,7 @@ _FAR_Q = (
     1.0, 1.57449261107098347e1, 1.17693950891312499e2, 5.37181101862009858e2, 1.62138957456669019e3,
     3.29079923573345963e3, 4.36261909014324716e3, 3.43936767414372164e3, 1.23033935480374942e3,
 )  # fmt: skip
+TANH_C, TANH_K = math.sqrt(2 / math.pi), 0.044715  # of GELU's approximation: see ``ops.activation.GeluTanh``
 _NEAR, _ONE = 0.46875, 6.0  # from 6 on, erf(x) is 1 in float64
 
 

@@ -13,9 +13,11 @@ from typing import Any
 import numpy as np
 
 from minitorch_bn import dtypes, random
+from minitorch_bn.autograd.grad_mode import thread
 from minitorch_bn.autograd.node import Operator
 from minitorch_bn.autograd.variable import wrap
-from minitorch_bn.kernels import special
+from minitorch_bn.kernels import elementwise as kernels
+from minitorch_bn.kernels.special import TANH_C, TANH_K
 from minitorch_bn.ops._common import canonical_dim, require_tensor
 
 SELU_ALPHA, SELU_SCALE = 1.6732632423543772, 1.0507009873554805  # Klambauer et al. 2017, equation 14
@@ -24,39 +26,41 @@ SELU_ALPHA, SELU_SCALE = 1.6732632423543772, 1.0507009873554805  # Klambauer et 
 class Activation(Operator):
     """A function of one tensor. Half precision is computed in float32 and rounded once, as in PyTorch.
 
-    Subclasses write ``value(ctx, a, *options)`` on arrays and ``gradient(ctx, g, a)`` on Tensors.
+    ``kernel`` names its kernel and, with ``_backward``, that of its first derivative. Subclasses write the derivative
+    once more as ``gradient(ctx, g, a)`` on Tensors, with ``ctx.numbers`` for the options: for when it is recorded.
     """
 
-    def value(ctx, a, *options):
-        raise NotImplementedError
+    kernel = derivative = ""
 
     def gradient(ctx, g, a):
         raise NotImplementedError
 
-    def forward(ctx, a, *options):
+    def forward(ctx, a, *numbers):
         ctx.save_for_backward(a)
-        if a.dtype.itemsize == 2:
-            return ctx.value(a.astype(np.float32), *options).astype(a.dtype)
-        return ctx.value(a, *options)
+        ctx.numbers = numbers
+        return getattr(kernels, ctx.kernel)(a, *numbers)
 
     def backward(ctx, g):
         (a,) = ctx.saved_tensors
+        mode = thread.mode
+        if not mode.grad:
+            return wrap(mode.quietly(getattr(kernels, ctx.derivative), g._data, a._data, *ctx.numbers))
         if a._data.dtype.itemsize == 2:
             return ctx.gradient(g.float(), a.float())
         return ctx.gradient(g, a)
 
+    def __init_subclass__(cls, name: str | None = None, **kwargs: Any) -> None:
+        super().__init_subclass__(name, **kwargs)
+        cls.derivative = cls.__dict__.get("derivative") or f"{cls.kernel}_backward"
+
 
 class LeakyRelu(Activation):
-    """a where a > 0, else slope a;  da = g, or g slope"""
+    """a where a > 0, else a slope;  da = g, or g slope"""
 
-    options = 1
-
-    def value(ctx, a, slope):
-        ctx.slope = slope
-        return np.maximum(a, a * slope) if 0 < slope <= 1 else np.where(a > 0, a, a * slope)
+    kernel, options = "leaky_relu", 1
 
     def gradient(ctx, g, a):
-        return g.where(a > 0, g * ctx.slope)
+        return g.where(a > 0, g * ctx.numbers[0])
 
 
 class LeakyReluInPlace(LeakyRelu, name="LeakyReluBackward1"):
@@ -68,15 +72,12 @@ class LeakyReluInPlace(LeakyRelu, name="LeakyReluBackward1"):
 class Elu(Activation):
     """scale a where a > 0, else scale alpha (e^(rate a) - 1);  da = g scale, or g scale alpha rate e^(rate a)"""
 
-    options = 3
-
-    def value(ctx, a, alpha, scale, rate):
-        ctx.alpha, ctx.scale, ctx.rate = alpha, scale, rate
-        return np.where(a <= 0, np.expm1(a * rate) * (alpha * scale), a * scale)
+    kernel, options = "elu", 3
 
     def gradient(ctx, g, a):
-        slope = (a.masked_fill(a >= 0, 0) * ctx.rate).exp() * (ctx.alpha * ctx.scale * ctx.rate)
-        return g * slope.where(a <= 0, ctx.scale)
+        alpha, scale, rate = ctx.numbers
+        slope = (a.masked_fill(a >= 0, 0) * rate).exp() * (alpha * scale * rate)
+        return g * slope.where(a <= 0, scale)
 
 
 class EluInPlace(Elu, name="EluBackward1"):
@@ -100,8 +101,7 @@ class CeluInPlace(Elu, name="CeluBackward1"):
 class Gelu(Activation):
     """a Phi(a), Phi the normal distribution function;  da = g (Phi(a) + a e^(-a^2 / 2) / sqrt(2 pi))"""
 
-    def value(ctx, a):
-        return a * 0.5 * (1 + special.erf(a * math.sqrt(0.5)))
+    kernel = "gelu"
 
     def gradient(ctx, g, a):
         phi = (a * a * -0.5).exp() * (1 / math.sqrt(2 * math.pi))
@@ -109,40 +109,33 @@ class Gelu(Activation):
 
 
 class GeluTanh(Activation, name="GeluBackward0"):
-    """a (1 + tanh u) / 2 with u = c (a + k a^3);  da = g (1 + tanh u + a (1 - tanh^2 u) c (1 + 3 k a^2)) / 2"""
+    """a (1 + tanh u) / 2 with u = c (a + k a^3);  da = g (1 + tanh u + a (1 - tanh^2 u) c (1 + 3 k a^2)) / 2
 
-    C, K = math.sqrt(2 / math.pi), 0.044715  # Hendrycks and Gimpel 2016, section 2
+    c = sqrt(2 / pi) and k = 0.044715: Hendrycks and Gimpel 2016, section 2.
+    """
 
-    def value(ctx, a):
-        return a * 0.5 * (1 + np.tanh(ctx.C * (a + ctx.K * (a * a * a))))
+    kernel = "gelu_tanh"
 
     def gradient(ctx, g, a):
         square = a * a
-        t = ((a + square * a * ctx.K) * ctx.C).tanh()
-        return g * ((t + 1) * 0.5 + a * (1 - t * t) * (square * (1.5 * ctx.K * ctx.C) + 0.5 * ctx.C))
+        t = ((a + square * a * TANH_K) * TANH_C).tanh()
+        return g * ((t + 1) * 0.5 + a * (1 - t * t) * (square * (1.5 * TANH_K * TANH_C) + 0.5 * TANH_C))
 
 
 class Silu(Activation):
     """a s with s = sigmoid(a);  da = g s (1 + a (1 - s))"""
 
-    def value(ctx, a):
-        return a / (1 + np.exp(-a))
+    kernel = "silu"
 
     def gradient(ctx, g, a):
         s = a.sigmoid()
         return g * (s * (a * (1 - s) + 1))
 
 
-def _log1p_exp(a: np.ndarray) -> np.ndarray:
-    """log(1 + e^a) without overflow; several times faster than numpy's logaddexp"""
-    return np.maximum(a, a.dtype.type(0)) + np.log1p(np.exp(-np.absolute(a)))
-
-
 class Mish(Activation):
     """a t with t = tanh(softplus(a));  da = g (t + a sigmoid(a) (1 - t^2))"""
 
-    def value(ctx, a):
-        return a * np.tanh(_log1p_exp(a))
+    kernel = "mish"
 
     def gradient(ctx, g, a):
         t = Softplus.apply(a, 1.0, 20.0).tanh()
@@ -152,23 +145,18 @@ class Mish(Activation):
 class Softplus(Activation):
     """log(1 + e^(beta a)) / beta, a itself where beta a > threshold;  da = g sigmoid(beta a), or g"""
 
-    options = 2
-
-    def value(ctx, a, beta, threshold):
-        ctx.beta, ctx.threshold = beta, threshold
-        scaled = a * beta
-        return np.where(scaled > threshold, a, _log1p_exp(scaled) / beta)
+    kernel, options = "softplus", 2
 
     def gradient(ctx, g, a):
-        scaled = a * ctx.beta
-        return g.where(scaled > ctx.threshold, g * scaled.sigmoid())
+        beta, threshold = ctx.numbers
+        scaled = a * beta
+        return g.where(scaled > threshold, g * scaled.sigmoid())
 
 
 class LogSigmoid(Activation):
     """log sigmoid(a) = -log(1 + e^-a), without overflow;  da = g sigmoid(-a)"""
 
-    def value(ctx, a):
-        return -_log1p_exp(-a)
+    kernel = "log_sigmoid"
 
     def gradient(ctx, g, a):
         return g * (-a).sigmoid()
@@ -177,21 +165,17 @@ class LogSigmoid(Activation):
 class Hardtanh(Activation):
     """a limited to [low, high];  da = g strictly inside"""
 
-    options = 2
-
-    def value(ctx, a, low, high):
-        ctx.low, ctx.high = low, high
-        return np.minimum(np.maximum(a, a.dtype.type(low)), a.dtype.type(high))
+    kernel, options = "hardtanh", 2
 
     def gradient(ctx, g, a):
-        return g.masked_fill(~((a > ctx.low) & (a < ctx.high)), 0)
+        low, high = ctx.numbers
+        return g.masked_fill(~((a > low) & (a < high)), 0)
 
 
 class Hardsigmoid(Activation):
     """(a + 3) / 6 limited to [0, 1];  da = g / 6 strictly inside"""
 
-    def value(ctx, a):
-        return np.minimum(np.maximum(a + 3, 0), 6) / 6
+    kernel = "hardsigmoid"
 
     def gradient(ctx, g, a):
         return (g / 6).masked_fill(~((a > -3) & (a < 3)), 0)
@@ -200,8 +184,7 @@ class Hardsigmoid(Activation):
 class Hardswish(Activation):
     """a hardsigmoid(a);  da = 0 up to -3, g (2 a + 3) / 6 up to 3, then g"""
 
-    def value(ctx, a):
-        return a * np.minimum(np.maximum(a + 3, 0), 6) / 6
+    kernel = "hardswish"
 
     def gradient(ctx, g, a):
         return (g * (a / 3 + 0.5)).where(a < 3, g).masked_fill(a <= -3, 0)
@@ -210,35 +193,26 @@ class Hardswish(Activation):
 class Hardshrink(Activation):
     """0 where |a| <= lambd, else a;  da = g where |a| > lambd"""
 
-    options = 1
-
-    def value(ctx, a, lambd):
-        ctx.lambd = lambd
-        return np.where((a >= -lambd) & (a <= lambd), a.dtype.type(0), a)
+    kernel, derivative, options = "hardshrink", "shrink_backward", 1
 
     def gradient(ctx, g, a):
-        return g.masked_fill(~((a < -ctx.lambd) | (a > ctx.lambd)), 0)
+        (lambd,) = ctx.numbers
+        return g.masked_fill(~((a < -lambd) | (a > lambd)), 0)
 
 
 class Softshrink(Hardshrink):
     """a moved by lambd towards 0, and 0 where it would pass it;  da = g where |a| > lambd"""
 
-    def value(ctx, a, lambd):
-        ctx.lambd = lambd
-        return np.where(a > lambd, a - lambd, np.where(a < -lambd, a + lambd, a * 0))
+    kernel, derivative = "softshrink", "shrink_backward"
 
 
 class Threshold(Activation):
     """a where a > threshold, else value;  da = g where a > threshold"""
 
-    options = 2
-
-    def value(ctx, a, threshold, value):
-        ctx.threshold = threshold
-        return np.where(a <= threshold, a.dtype.type(value), a)
+    kernel, options = "threshold", 2
 
     def gradient(ctx, g, a):
-        return g.masked_fill(a <= ctx.threshold, 0)
+        return g.masked_fill(a <= ctx.numbers[0], 0)
 
 
 class ThresholdInPlace(Threshold, name="ThresholdBackward1"):

@@ -11,7 +11,8 @@ from minitorch_bn import dtypes
 from minitorch_bn.autograd.grad_mode import thread
 from minitorch_bn.autograd.node import Operator
 from minitorch_bn.autograd.variable import Variable, wrap
-from minitorch_bn.kernels import activation, special
+from minitorch_bn.kernels import activation
+from minitorch_bn.kernels import elementwise as kernels
 from minitorch_bn.ops._common import (
     accumulator,
     c_name,
@@ -332,14 +333,15 @@ class Sigmoid(Operator):
     """1 / (1 + e^-a), without overflow;  da = g y (1 - y)"""
 
     def forward(ctx, a):
-        # e^-|a| never overflows, and keeps small results accurate where the tanh form would round them to 0
-        e = np.exp(-np.absolute(a))
-        y = np.where(a >= 0, a.dtype.type(1), e) / (1 + e)
+        y = kernels.sigmoid(a)
         ctx.save_for_backward(y)
         return y
 
     def backward(ctx, g):
         (y,) = ctx.saved_tensors
+        mode = thread.mode
+        if not mode.grad:
+            return wrap(mode.quietly(kernels.sigmoid_backward, g._data, y._data))
         return g * (y * (1 - y))
 
 
@@ -385,10 +387,13 @@ class Erf(Operator):
 
     def forward(ctx, a):
         ctx.save_for_backward(a)
-        return special.erf(a)
+        return kernels.erf(a)
 
     def backward(ctx, g):
         (a,) = ctx.saved_tensors
+        mode = thread.mode
+        if not mode.grad:
+            return wrap(mode.quietly(kernels.erf_backward, g._data, a._data))
         return g * (2 / math.sqrt(math.pi)) * (-a * a).exp()
 
 
@@ -400,10 +405,16 @@ class Clamp(Operator, name="ClampBackward1"):
     def forward(ctx, a, low, high):
         ctx.save_for_backward(a)
         ctx.low, ctx.high = low, high
-        return _clamp(a, low, high)
+        if a.dtype.kind != "f":
+            return _clamp(a, low, high)
+        return kernels.clamp(a, -np.inf if low is None else low, np.inf if high is None else high)
 
     def backward(ctx, g):
         (a,) = ctx.saved_tensors
+        mode = thread.mode
+        if not mode.grad and a._data.dtype.kind == "f":
+            limits = -np.inf if ctx.low is None else ctx.low, np.inf if ctx.high is None else ctx.high
+            return wrap(mode.quietly(kernels.clamp_backward, g._data, a._data, *limits))
         return Masked.apply(g, wrap(~_inside(a._data, ctx.low, ctx.high)))
 
 

@@ -91,6 +91,18 @@ def test_two_orders_of_derivatives_against_differences(name):
     assert gradgradcheck(FUNCTIONS[name][0], x)
 
 
+@pytest.mark.parametrize("name", FUNCTIONS)
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
+def test_the_derivative_is_the_same_whether_it_is_recorded_or_not(name, dtype):
+    x = torch.tensor(POINTS, dtype=getattr(torch, dtype), requires_grad=True)
+    recorded, plain = (
+        torch.autograd.grad((FUNCTIONS[name][0](x) * 3).sum(), x, create_graph=create)[0] for create in (True, False)
+    )
+    eps = 16 * np.finfo(dtype).eps
+    np.testing.assert_allclose(plain.numpy(), recorded.detach().numpy(), rtol=eps, atol=eps)
+    assert plain.dtype is x.dtype
+
+
 @pytest.mark.parametrize("name", ["elu", "celu", "selu", "softplus", "silu", "mish", "gelu, tanh", "logsigmoid"])
 def test_large_arguments_give_no_nan_in_any_derivative(name):
     y = x = torch.tensor([-800.0, 800.0], requires_grad=True)

@@ -1,0 +1,198 @@
+"""Functions element by element and their derivatives, as both sets of kernels compute them, against float64."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from minitorch_bn.kernels import elementwise_numba, elementwise_numpy
+
+SETS = pytest.mark.parametrize("kernels", [elementwise_numpy, elementwise_numba], ids=["numpy", "numba"])
+
+
+@pytest.fixture(autouse=True)
+def _numba(request):
+    if request.getfixturevalue("kernels") is elementwise_numba:
+        pytest.importorskip("numba", reason="the compiled kernels need numba: pip install minitorch_bn[fast]")
+
+
+def each(function):
+    return np.vectorize(function, otypes=[np.float64])
+
+
+@each
+def sigmoid(a):
+    return 1 / (1 + math.exp(-a)) if a > -700 else 0.0
+
+
+@each
+def below(a):
+    return math.erfc(-a * math.sqrt(0.5)) / 2
+
+
+@each
+def log1p_exp(a):
+    return max(a, 0) + math.log1p(math.exp(-abs(a)))
+
+
+erf, erfc, tanh, exp, expm1 = map(each, (math.erf, math.erfc, math.tanh, np.exp, np.expm1))
+C, K = math.sqrt(2 / math.pi), 0.044715
+
+
+def mish_slope(a):
+    t, w = tanh(log1p_exp(a)), exp(-np.abs(a))
+    n = np.where(a > 0, 1 + 2 * w, w * w + 2 * w)  # 1 - t^2 without a difference
+    d = np.where(a > 0, n + 2 * w * w, n + 2)
+    return t + a * sigmoid(a) * (1 - n / d) * (1 + n / d)
+
+
+def gelu_tanh_slope(a):
+    u, slope = C * (a + K * a**3), C * (1 + 3 * K * a**2)
+    return sigmoid(2 * u) + 2 * a * sigmoid(2 * u) * sigmoid(-2 * u) * slope
+
+
+# name: (its numbers, the function, its derivative), in float64; what numpy's kernel may lose where it subtracts, in
+# units of the last place of 1
+FORMULAS = {
+    "erf": ((), erf, lambda a: 2 / math.sqrt(math.pi) * exp(-a * a)),
+    "gelu": ((), lambda a: a * below(a), lambda a: below(a) + a * exp(-a * a / 2) / math.sqrt(2 * math.pi)),
+    "gelu_tanh": ((), lambda a: a * sigmoid(2 * C * (a + K * a**3)), gelu_tanh_slope),
+    "silu": ((), lambda a: a * sigmoid(a), lambda a: sigmoid(a) * (1 + a * sigmoid(-a))),
+    "mish": ((), lambda a: a * tanh(log1p_exp(a)), mish_slope),
+    "softplus": ((1.0, 20.0), log1p_exp, sigmoid),
+    "softplus, sharp": ((2.0, 90.0), lambda a: log1p_exp(2 * a) / 2, lambda a: sigmoid(2 * a)),
+    "log_sigmoid": ((), lambda a: -log1p_exp(-a), lambda a: sigmoid(-a)),
+    "elu": (
+        (0.7, 1.5, 0.5),
+        lambda a: np.where(a > 0, 1.5 * a, 0.7 * 1.5 * expm1(np.minimum(a, 0) * 0.5)),
+        lambda a: np.where(a > 0, 1.5, 0.7 * 1.5 * 0.5 * exp(np.minimum(a, 0) * 0.5)),
+    ),
+    "leaky_relu": ((0.25,), lambda a: np.where(a > 0, a, a / 4), lambda a: np.where(a > 0, 1, 0.25)),
+    "leaky_relu, falling": ((-0.25,), lambda a: np.where(a > 0, a, -a / 4), lambda a: np.where(a > 0, 1, -0.25)),
+    "clamp": ((-1.5, 2.0), lambda a: np.clip(a, -1.5, 2), lambda a: (a >= -1.5) & (a <= 2)),
+    "hardtanh": ((-1.5, 2.0), lambda a: np.clip(a, -1.5, 2), lambda a: (a > -1.5) & (a < 2)),
+    "hardsigmoid": ((), lambda a: np.clip(a + 3, 0, 6) / 6, lambda a: (np.abs(a) < 3) / 6),
+    "hardswish": (
+        (),
+        lambda a: a * np.clip(a + 3, 0, 6) / 6,
+        lambda a: np.where(a <= -3, 0, np.where(a < 3, (2 * a + 3) / 6, 1)),
+    ),
+    "hardshrink": ((0.5,), lambda a: np.where(np.abs(a) <= 0.5, 0, a), lambda a: np.abs(a) > 0.5),
+    "softshrink": (
+        (0.5,),
+        lambda a: np.sign(a) * np.maximum(np.abs(a) - 0.5, 0),
+        lambda a: np.abs(a) > 0.5,
+    ),
+    "threshold": ((0.5, 20.0), lambda a: np.where(a > 0.5, a, 20), lambda a: a > 0.5),
+    "sigmoid": ((), sigmoid, None),
+}
+NAMES = pytest.mark.parametrize("name", FORMULAS)
+SPECIAL = [0.0, -0.0, 0.5, -0.5, 3.0, -3.0, -1.5, 2.0, 1e-30, -1e-30, 1e-42, 17.0, -17.0, 88.0, -88.0, 104.0, -104.0]
+SPECIAL += [709.2, -709.2, -745.0, 1e4, -1e4, 1e30, -1e30]
+
+
+def kernel_of(kernels, name):
+    name = name.split(",")[0]
+    derivative = "shrink_backward" if "shrink" in name else f"{name}_backward"
+    return getattr(kernels, name), getattr(kernels, derivative)
+
+
+def check(ours, exact, dtype, kernels, terms):
+    """To a unit or so in the last place; what numpy's kernels subtract may be as large as ``terms``."""
+    eps, tiny = float(np.finfo(dtype).eps), float(np.finfo(dtype).smallest_subnormal)
+    assert ours.dtype == dtype
+    exact = exact.astype(dtype).astype(float)
+    if kernels is elementwise_numba and dtype != "float64":
+        np.testing.assert_allclose(ours, exact, rtol=eps, atol=tiny)
+    else:
+        np.testing.assert_allclose(ours, exact, rtol=16 * eps, atol=4 * eps * terms)
+
+
+@SETS
+@NAMES
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
+@pytest.mark.parametrize("size", [(0,), (3, 50), (40_000,)])
+def test_is_its_formula(rng, kernels, name, dtype, size):
+    numbers, function, slope = FORMULAS[name]
+    a, g = (rng.standard_normal((2, *size)) * 4).astype(dtype)
+    forward, backward = kernel_of(kernels, name)
+    with np.errstate(all="ignore"):
+        check(forward(a, *numbers), function(a.astype(float)), dtype, kernels, 8)
+        if slope:
+            check(backward(g, a, *numbers), g.astype(float) * slope(a.astype(float)), dtype, kernels, 64)
+
+
+@SETS
+@NAMES
+@pytest.mark.parametrize("copies", [1, 2000])
+def test_hostile_values(kernels, name, copies):
+    numbers, function, slope = FORMULAS[name]
+    a = np.tile(np.array(SPECIAL, np.float32), copies)
+    forward, backward = kernel_of(kernels, name)
+    with np.errstate(all="ignore"):
+        check(forward(a, *numbers), function(a.astype(float)), "float32", kernels, 8)
+        if slope:
+            check(backward(np.ones_like(a), a, *numbers), slope(a.astype(float)) * 1.0, "float32", kernels, 8)
+
+
+@SETS
+@NAMES
+def test_what_is_not_finite(kernels, name):
+    numbers, function, _ = FORMULAS[name]
+    forward, backward = kernel_of(kernels, name)
+    a = np.array([np.nan, np.inf, 1.0], np.float32)
+    with np.errstate(all="ignore"):
+        ours = forward(a, *numbers)
+        gradient = backward(np.full(1, np.nan, np.float32), np.ones(1, np.float32), *numbers)
+    assert np.isnan(ours).tolist() == [True, False, False]
+    limit = function(np.array([1e9]))[0]
+    assert ours[1] == (np.inf if limit > 1e6 else np.float32(limit))
+    assert np.isnan(gradient).all()  # of a NaN, where the function is not flat
+
+
+@SETS
+@NAMES
+@pytest.mark.parametrize("layout", ["columns", "every second", "reversed", "channels last", "zero-dim", "repeated"])
+def test_layouts(rng, kernels, name, layout):
+    numbers = FORMULAS[name][0]
+    a, g = rng.standard_normal((2, 6, 5, 24, 30)).astype(np.float32)
+    change = {
+        "columns": np.asfortranarray,
+        "every second": lambda x: x[..., ::2],
+        "reversed": lambda x: x[::-1, :, ::-1],
+        "channels last": lambda x: np.ascontiguousarray(x.transpose(0, 2, 3, 1)).transpose(0, 3, 1, 2),
+        "zero-dim": lambda x: x[0, 0, 0, 0].reshape(()),
+        "repeated": lambda x: np.broadcast_to(x[:1], x.shape),
+    }[layout]
+    a, g = change(a), change(g)
+    kept = a.copy(), g.copy()
+    forward, backward = kernel_of(kernels, name)
+    flat = [np.ascontiguousarray(x).reshape(-1) for x in (g, a)]
+    for ours, plain in (
+        (forward(a, *numbers), forward(flat[1], *numbers)),
+        (backward(g, a, *numbers), backward(*flat, *numbers)),
+        (backward(g, np.ascontiguousarray(a).reshape(a.shape), *numbers), backward(*flat, *numbers)),
+    ):
+        assert ours.shape == a.shape
+        np.testing.assert_allclose(np.asarray(ours).reshape(-1), plain, rtol=1e-6, atol=1e-6)
+    np.testing.assert_array_equal(a, kept[0])
+    np.testing.assert_array_equal(g, kept[1])
+
+
+@SETS
+def test_limits_that_are_not_there_or_not_numbers(kernels):
+    a = np.array([np.nan, -3.0, 3.0], np.float32)
+    np.testing.assert_array_equal(kernels.clamp(a, -np.inf, 1.0), np.array([np.nan, -3, 1], np.float32))
+    np.testing.assert_array_equal(kernels.clamp(a, -1.0, np.inf), np.array([np.nan, -1, 3], np.float32))
+    assert np.isnan(kernels.clamp(a, np.nan, 1.0)).all()
+    assert np.isnan(kernels.clamp(a, -1.0, np.nan)).all()
+    np.testing.assert_array_equal(kernels.clamp(a, 2.0, 1.0)[1:], [1, 1])  # limits that cross: the upper one
+
+
+@SETS
+def test_sigmoids_derivative_from_its_result(rng, kernels):
+    y, g = rng.random(40_000).astype(np.float32), rng.standard_normal(40_000).astype(np.float32)
+    exact = g * (y.astype(float) * (1 - y.astype(float)))
+    np.testing.assert_allclose(kernels.sigmoid_backward(g, y), exact, rtol=4e-7)
