@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from minitorch_bn.kernels import blas_numpy as reference
 from minitorch_bn.kernels._compiled import Loops, primitive
 from minitorch_bn.kernels.threads import threads
 
@@ -28,11 +29,11 @@ SHARED = 1 << 20  # products of numbers that one thread is done with before anot
 
 def matmul(a, b):
     """(..., m, k) @ (..., k, n), or vectors: see ``blas_numpy.matmul``."""
-    if a.ndim != 2 or b.ndim != 2 or threads() == 1 or a.dtype != b.dtype or a.dtype.char not in "fd":
-        return np.matmul(a, b)
+    if a.size * b.shape[-1] <= OWN_THREADS or a.ndim != 2 or b.ndim != 2 or a.shape[1] != len(b) or threads() == 1:
+        return reference.matmul(a, b)
+    if a.dtype != b.dtype or a.dtype.char not in "fd":
+        return reference.matmul(a, b)
     (m, k), n = a.shape, b.shape[1]
-    if m * k * n <= OWN_THREADS or k != len(b):
-        return np.matmul(a, b)
     with _one_thread as limited:
         product = _openblas().product.get(a.dtype.char)
         flip_a, flip_b = not a.flags.c_contiguous, not b.flags.c_contiguous
@@ -41,7 +42,7 @@ def matmul(a, b):
         if flip_b:
             b = b.T
         if not limited or m * k * n <= SHARED or not product or not a.flags.c_contiguous or not b.flags.c_contiguous:
-            return np.matmul(a.T if flip_a else a, b.T if flip_b else b)
+            return reference.matmul(a.T if flip_a else a, b.T if flip_b else b)
         c = np.empty((m, n), a.dtype)
         _multiply(max(m, n), m * k * n, product, a, b, c, flip_a, flip_b, m >= n)
         return c
