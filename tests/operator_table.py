@@ -304,7 +304,7 @@ def np_batch_norm_backward(g, x, w, eps=1e-5):
 
 def batch_norm_backward(g, x, w):
     statistics = batch_norm.Statistics()
-    batch_norm.BatchNorm.apply(x, w, None, None, 1e-5, statistics)
+    batch_norm.BatchNorm.apply(x, w, None, None, 1e-5, statistics, False)
     return batch_norm.BatchNormBackward.apply(g, x, w, None, 1e-5, statistics, True)
 
 

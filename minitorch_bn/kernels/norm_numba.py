@@ -11,6 +11,8 @@ copied, and 16-bit floats become float32.
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from minitorch_bn.kernels import norm_numpy as reference
@@ -20,23 +22,24 @@ NEAR = 16  # rows that are still in the cache when they are read again
 LONG = 1 << 16  # elements: a stretch of memory long enough to be read at full speed
 PART, ROWS = 1 << 15, 1 << 6  # elements and rows that a block of rows has at least, if there are not too few
 BLOCKS = 8  # of rows at most, each with sums of its own: the result does not depend on the number of threads
+NONE = math.nan  # as the limit at and below which values become 0: nothing is
 
 
-def batch_norm(x, weight, bias, mask, eps):
+def batch_norm(x, weight, bias, mask, eps, rectify=False):
     """y, mean and biased var (float64): see ``norm_numpy.batch_norm``."""
     if mask is not None or not x.size:
-        return reference.batch_norm(x, weight, bias, mask, eps)
+        return reference.batch_norm(x, weight, bias, mask, eps, rectify)
     rows, channels = _lies_in_rows(x), x.shape[1]
     v, y, out = _arranged(x, x.dtype, rows), *_room(x, rows)
-    mean, var = np.empty(channels), np.empty(channels)
+    mean, var, limit = np.empty(channels), np.empty(channels), 0.0 if rectify else NONE
     weight, bias = _numbers(weight, channels, 1.0, v.dtype), _numbers(bias, channels, 0.0, v.dtype)
     if rows:
-        sums = np.empty((_blocks(v), 2, channels))
+        sums = _sums_of_blocks(v)
         if len(sums):
             _sum_rows(len(sums), v.size, v, sums)
-        _forward_rows(len(v), v.size, v, weight, bias, eps, sums, out, mean, var)
+        _forward_rows(len(v), v.size, v, weight, bias, eps, limit, sums, out, mean, var)
     else:
-        _forward_runs(channels, v.size, v, weight, bias, eps, out, mean, var)
+        _forward_runs(channels, v.size, v, weight, bias, eps, limit, out, mean, var)
     return as_dtype(y, x.dtype), mean, var
 
 
@@ -46,12 +49,12 @@ def batch_norm_backward(g, x, weight, mask, mean, var, eps, with_gx=True):
         return reference.batch_norm_backward(g, x, weight, mask, mean, var, eps, with_gx)
     rows, channels = _lies_in_rows(x), x.shape[1]
     u, v = _arranged(g, x.dtype, rows), _arranged(x, x.dtype, rows)
-    gx, out = _room(x, rows) if with_gx else (None, np.empty((0, *v.shape[1:]), v.dtype))
+    gx, out = _room(x, rows) if with_gx else (None, v[:0])
     gw, gb = np.empty(channels), np.empty(channels)
     weight = _numbers(weight, channels, 1.0, v.dtype)
     mean, var = _numbers(mean, channels, 0.0, gw.dtype), _numbers(var, channels, 1.0, gw.dtype)
     if rows:
-        sums = np.empty((_blocks(v), 2, channels))
+        sums = _sums_of_blocks(v)
         if len(sums):
             _sum_products(len(sums), v.size, u, v, mean, sums)
         _backward_rows(len(v), v.size, u, v, weight, mean, var, eps, sums, out, gw, gb)
@@ -60,13 +63,14 @@ def batch_norm_backward(g, x, weight, mask, mean, var, eps, with_gx=True):
     return None if gx is None else as_dtype(gx, x.dtype), gw, gb
 
 
-def normalize(x, weight, bias, mean, var, eps):
+def normalize(x, weight, bias, mean, var, eps, rectify=False):
     """weight (x - mean) / sqrt(var + eps) + bias: see ``norm_numpy.normalize``."""
     rows, channels = _lies_in_rows(x), x.shape[1]
     v, y, out = _arranged(x, x.dtype, rows), *_room(x, rows)
     weight, bias = _numbers(weight, channels, 1.0, v.dtype), _numbers(bias, channels, 0.0, v.dtype)
     mean, var = _numbers(mean, channels, 0.0, v.dtype), _numbers(var, channels, 1.0, v.dtype)
-    (_normalize_rows if rows else _normalize_runs)(len(v), v.size, v, weight, bias, mean, var, eps, out)
+    limit = 0.0 if rectify else NONE
+    (_normalize_rows if rows else _normalize_runs)(len(v), v.size, v, weight, bias, mean, var, eps, limit, out)
     return as_dtype(y, x.dtype)
 
 
@@ -134,6 +138,11 @@ def _room(x: np.ndarray, rows: bool) -> tuple[np.ndarray, np.ndarray]:
     return y, _view(y, rows)
 
 
+def _sums_of_blocks(rows: np.ndarray) -> np.ndarray:
+    """Memory for two sums of each channel in each block of rows."""
+    return np.empty((_blocks(rows) if rows.size >= PART else 0, 2, rows.shape[1]))
+
+
 def _blocks(rows: np.ndarray) -> int:
     """How many blocks of rows have sums of their own; 0 if there are few rows, which are summed in one go."""
     return min(rows.size // PART, max(len(rows) // ROWS, 2), BLOCKS) if rows.size >= PART else 0
@@ -165,7 +174,7 @@ def _fold(running_mean, running_var, mean, var, ratio, momentum, finite, start, 
 
 
 @Loops
-def _forward_runs(x, weight, bias, eps, y, mean, var, start, stop):
+def _forward_runs(x, weight, bias, eps, limit, y, mean, var, start, stop):
     samples, _, length = x.shape
     count, step = samples * length, max(LONG // length, 1)
     for c in range(start, stop, step):
@@ -188,7 +197,8 @@ def _forward_runs(x, weight, bias, eps, y, mean, var, start, stop):
             for k in range(end - c):
                 run, out, m, f, s = x[n, c + k], y[n, c + k], middle[k], factor[k], shift[k]
                 for i in range(length):
-                    out[i] = (run[i] - m) * f + s
+                    value = (run[i] - m) * f + s
+                    out[i] = limit if value <= limit else value
 
 
 @Loops
@@ -221,7 +231,7 @@ def _backward_runs(g, x, weight, mean, var, eps, gx, gw, gb, start, stop):
 
 
 @Loops
-def _normalize_runs(x, weight, bias, mean, var, eps, y, start, stop):
+def _normalize_runs(x, weight, bias, mean, var, eps, limit, y, start, stop):
     _, channels, length = x.shape
     scale = np.empty(channels)
     for c in range(channels):
@@ -230,7 +240,8 @@ def _normalize_runs(x, weight, bias, mean, var, eps, y, start, stop):
         for c in range(channels):
             run, out, centre, factor, shift = x[n, c], y[n, c], mean[c], scale[c], np.float64(bias[c])
             for i in range(length):
-                out[i] = (run[i] - centre) * factor + shift
+                value = (run[i] - centre) * factor + shift
+                out[i] = limit if value <= limit else value
 
 
 @Loops
@@ -266,7 +277,7 @@ def _sum_rows(x, sums, start, stop):
 
 
 @ordered
-def _forward_rows(x, weight, bias, eps, sums, y, mean, var, start, stop):
+def _forward_rows(x, weight, bias, eps, limit, sums, y, mean, var, start, stop):
     (count, width), first = x.shape, x[0]
     total, squares = np.zeros(width), np.zeros(width)
     if len(sums):
@@ -277,10 +288,12 @@ def _forward_rows(x, weight, bias, eps, sums, y, mean, var, start, stop):
     _finish_forward(first, total, squares, count, weight, bias, eps, middle, factor, shift)
     if start == 0:
         _set(mean, var, total, squares)
+    least = x.dtype.type(limit)
     for n in range(start, stop):
         row, out = x[n], y[n]
         for k in range(width):
-            out[k] = (row[k] - middle[k]) * factor[k] + shift[k]
+            value = (row[k] - middle[k]) * factor[k] + shift[k]
+            out[k] = least if value <= least else value
 
 
 @ordered
@@ -312,14 +325,15 @@ def _backward_rows(g, x, weight, mean, var, eps, sums, gx, gw, gb, start, stop):
 
 
 @ordered
-def _normalize_rows(x, weight, bias, mean, var, eps, y, start, stop):
-    scale = np.empty(x.shape[1], x.dtype)
+def _normalize_rows(x, weight, bias, mean, var, eps, limit, y, start, stop):
+    scale, least = np.empty(x.shape[1], x.dtype), x.dtype.type(limit)
     for c in range(len(scale)):
         scale[c] = weight[c] / np.sqrt(var[c] + np.float64(eps))
     for n in range(start, stop):
         row, out = x[n], y[n]
         for c in range(len(row)):
-            out[c] = (row[c] - mean[c]) * scale[c] + bias[c]
+            value = (row[c] - mean[c]) * scale[c] + bias[c]
+            out[c] = least if value <= least else value
 
 
 @ordered

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from minitorch_bn.kernels.activation_numpy import relu, relu_backward
+from minitorch_bn.kernels.activation_numpy import relu
 from minitorch_bn.kernels.scratch import scratch
 from minitorch_bn.kernels.threads import share, threads
 
@@ -88,19 +88,17 @@ def batch_norm_backward(
     var: np.ndarray,
     eps: float,
     with_gx: bool = True,
-    gate: np.ndarray | None = None,
 ) -> tuple[np.ndarray | None, np.ndarray, np.ndarray]:
     """gx = weight r P(g), gw = sum g xh, gb = sum g, with P(g) = g - mean g - xh mean(g xh), all within the mask.
 
-    gx is None, and its passes are saved, unless it is asked for. Where a ``gate`` is not positive, g counts as 0.
+    gx is None, and its passes are saved, unless it is asked for.
     """
     gx = np.empty(x.shape, x.dtype) if with_gx else None
     gw, gb = np.zeros(x.shape[1]), np.zeros(x.shape[1])
     axis, count = _reduced(x)
 
     def work(channels: slice) -> None:
-        up = g if gate is None else relu_backward(g[:, channels], gate[:, channels])
-        centred, v, m, n = _load(x, channels, "x"), _load(up, channels if up is g else slice(None), "g"), None, count
+        centred, v, m, n = _load(x, channels, "x"), _load(g, channels, "g"), None, count
         centred -= _spread(mean[channels], axis)
         if mask is not None:
             m = _load(mask, channels, "mask")

@@ -59,12 +59,15 @@ class Statistics:
 
 
 class BatchNorm(Operator, name="NativeBatchNormBackward0"):
-    """y = w xh + b, with the statistics of x itself, which are noted in ``statistics``"""
+    """y = w xh + b, with the statistics of x itself, which are noted in ``statistics``
 
-    options = 2
+    With ``rectify`` its array is max(y, 0), for a ReLU behind it that ``elementwise.rectified`` records.
+    """
 
-    def forward(ctx, x, weight, bias, mask, eps, statistics):
-        y, statistics.mean, statistics.var = kernels.batch_norm(x, weight, bias, mask, eps)
+    options = 3
+
+    def forward(ctx, x, weight, bias, mask, eps, statistics, rectify):
+        y, statistics.mean, statistics.var = kernels.batch_norm(x, weight, bias, mask, eps, rectify)
         statistics.count = x.size // max(x.shape[1], 1) if mask is None else mask.sum(_all_but_channels(x.ndim))
         ctx.save_for_backward(x, weight, mask)
         ctx.eps, ctx.statistics = eps, statistics  # a snapshot: no later forward pass changes this gradient
@@ -100,7 +103,7 @@ class BatchNormBackward(Operator, name="NativeBatchNormBackwardBackward0"):
         def P(v):
             return (v - mean(v) - xh * mean(xh * v)) * m
 
-        xh = BatchNorm.apply(x, None, None, mask, ctx.eps, Statistics())
+        xh = BatchNorm.apply(x, None, None, mask, ctx.eps, Statistics(), False)
         centred = x - mean(x)
         centred = centred - mean(centred)  # the mean itself was rounded: at large offsets that matters
         r = (mean(centred * centred) + ctx.eps).rsqrt()
@@ -116,15 +119,15 @@ class BatchNormBackward(Operator, name="NativeBatchNormBackwardBackward0"):
 
 
 class FixedBatchNorm(Operator, name="NativeBatchNormBackward0"):
-    """y = w (x - m) r + b with a mean and variance that are given"""
+    """y = w (x - m) r + b with a mean and variance that are given; ``rectify`` as above"""
 
-    options = 3
+    options = 4
 
-    def forward(ctx, x, weight, bias, mean, var, eps):
+    def forward(ctx, x, weight, bias, mean, var, eps, rectify):
         _, need_w, need_b = ctx.needs_input_grad
         ctx.save_for_backward(x if need_w or need_b else None, weight)
         ctx.given = mean.copy(), var.copy(), eps  # the running estimates may have moved on when backward comes
-        return kernels.normalize(x, weight, bias, mean, var, eps)
+        return kernels.normalize(x, weight, bias, mean, var, eps, rectify)
 
     def backward(ctx, g):
         x, weight = ctx.saved_tensors
@@ -149,14 +152,14 @@ class FixedBatchNormBackward(Operator, name="NativeBatchNormBackwardBackward0"):
         g, x, weight = ctx.saved_tensors
         u = g.new_zeros(g.shape) if u is None else u
         to_w = None if weight is None else (u * _scaled(g, None, ctx.given)).sum(_all_but_channels(x.ndim))
-        to_g = _scaled(u, weight, ctx.given) + FixedBatchNorm.apply(x, a, c, *ctx.given)
+        to_g = _scaled(u, weight, ctx.given) + FixedBatchNorm.apply(x, a, c, *ctx.given, False)
         return to_g, _scaled(g, a, ctx.given), to_w
 
 
 def _scaled(v: Any, weight: Any, given: tuple) -> Any:
     """w r v, which is y with a mean of 0 and without a bias"""
     mean, var, eps = given
-    return FixedBatchNorm.apply(v, weight, None, np.zeros_like(mean), var, eps)
+    return FixedBatchNorm.apply(v, weight, None, np.zeros_like(mean), var, eps, False)
 
 
 def _all_but_channels(ndim: int) -> tuple[int, ...]:
@@ -212,7 +215,16 @@ def batch_norm(
 
 
 def normalized(
-    input: Any, mean: Any, var: Any, weight: Any, bias: Any, training: bool, eps: float, mask: Any, channel_dim: int = 1
+    input: Any,
+    mean: Any,
+    var: Any,
+    weight: Any,
+    bias: Any,
+    training: bool,
+    eps: float,
+    mask: Any = None,
+    channel_dim: int = 1,
+    rectify: bool = False,
 ) -> tuple[Any, Statistics]:
     """The output of ``batch_norm``, and the batch's statistics, yet to be folded into the running estimates."""
     x = input if channel_dim == 1 or input.dim() < 2 else input.movedim(channel_dim, 1)
@@ -225,12 +237,12 @@ def normalized(
         # what lies under the mask may be anything, NaN included: it is 0 from here on
         x = x.masked_fill(~mask, 0)
     batch = Statistics()
-    if training or not x.numel():
-        y = BatchNorm.apply(x, weight, bias, mask, eps, batch)
+    if training or not x._data.size:
+        y = BatchNorm.apply(x, weight, bias, mask, eps, batch, rectify)
         if mask is not None:
             checks.check_count(batch.count, input)
     else:
-        y = FixedBatchNorm.apply(x, weight, bias, mean._data, var._data, eps)
+        y = FixedBatchNorm.apply(x, weight, bias, mean._data, var._data, eps, rectify)
         y = y if mask is None else y.masked_fill(~mask, 0)
     return (y if channel_dim == 1 else y.movedim(1, channel_dim)), batch
 

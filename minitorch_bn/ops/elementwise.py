@@ -750,6 +750,19 @@ def relu(input: Any) -> Any:
     return Relu.apply(input)
 
 
+def rectified(output: Any, inplace: bool) -> Any:
+    """``relu`` of what an operator has just given, if it has written max(a, 0) for a: only the node is missing."""
+    counter, y = output._version_counter, output._data
+    if inplace and type(counter) is list:  # else nobody counts
+        counter[0] += 1
+    if output._requires_grad:
+        ctx = Relu()
+        ctx.edges = [(output._node, output._output_nr)]
+        ctx.save_for_backward(y)
+        ctx._record((None,), [None], (y,), (output,))
+    return output
+
+
 def logit(input: Any, eps: float | None = None) -> Any:
     """log(x / (1 - x)); ``eps`` first limits x to [eps, 1 - eps].
 

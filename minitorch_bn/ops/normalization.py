@@ -75,7 +75,7 @@ class RowNorm(Operator):
             wg = (g if weight is None else g * weight).reshape(batch)
             gx = BatchNormBackward.apply(wg, rows, None, None, ctx.eps, ctx.statistics, True)[0].reshape(x.shape)
         if need_weight:
-            xh = BatchNorm.apply(rows, None, None, None, ctx.eps, Statistics()).reshape(x.shape)
+            xh = BatchNorm.apply(rows, None, None, None, ctx.eps, Statistics(), False).reshape(x.shape)
             gw = _exact(g * xh)
         if need_bias:
             gb = _exact(g)
@@ -229,9 +229,9 @@ def instance_norm_of_layer(
     weight, bias = (None if v is None else _wide(v).repeat(samples) for v in (weight, bias))
     if not use_input_stats:
         mean, var = (np.tile(v._data, samples) for v in (running_mean, running_var))
-        return FixedBatchNorm.apply(x, weight, bias, mean, var, eps).reshape(input.shape)
+        return FixedBatchNorm.apply(x, weight, bias, mean, var, eps, False).reshape(input.shape)
     each, average = Statistics(), Statistics()
-    y = BatchNorm.apply(x, weight, bias, None, eps, each)
+    y = BatchNorm.apply(x, weight, bias, None, eps, each, False)
     if samples and running_mean is not None:
         # folding is linear: the average over the samples is folded in at once
         average.mean, average.var = (v.reshape(samples, channels).mean(0) for v in (each.mean, each.var))

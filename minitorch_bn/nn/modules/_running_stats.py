@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from minitorch_bn.ops.batch_norm import Statistics, fold
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Mapping
 
     Receiver = Callable[[Statistics], Any]
 
@@ -18,16 +18,13 @@ _receivers: dict[Any, tuple[Receiver, ...]] = {}
 _lock = threading.Lock()
 
 
-def take_in(layer: Any, batches: Iterable[Statistics]) -> None:
-    """Folds batches into the layer's running estimates, or hands them to the receiver that came last."""
-    receivers = _receivers.get(layer)
-    for batch in batches:
-        if receivers:
-            receivers[-1](batch)
-            continue
-        # a batch that was refused, empty or not finite is not counted
-        counts = fold(batch, layer.running_mean, layer.running_var, layer._averaging_factor(), layer)
-        seen = layer.num_batches_tracked if counts else None
+def take_in(layer: Any, batch: Statistics, running_mean: Any, running_var: Any) -> None:
+    """Folds a batch into the layer's running estimates, or hands it to the receiver that came last."""
+    if layer in _receivers:
+        _receivers[layer][-1](batch)
+    # a batch that was refused, empty or not finite is not counted
+    elif fold(batch, running_mean, running_var, layer._averaging_factor(), layer):
+        seen = layer.num_batches_tracked
         if seen is not None:
             count = seen._data
             count[()] = count[()] + 1  # of a single number, a fifth of what += takes

@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from minitorch_bn import creation, dtypes
+from minitorch_bn.autograd.variable import Variable
 from minitorch_bn.nn import init
 from minitorch_bn.nn.modules._registered import registered
 from minitorch_bn.nn.modules._running_stats import take_in
@@ -16,6 +17,7 @@ from minitorch_bn.nn.modules.module import Module
 from minitorch_bn.nn.parameter import Parameter
 from minitorch_bn.ops._batch_norm_checks import expanded_mask
 from minitorch_bn.ops.batch_norm import normalized
+from minitorch_bn.ops.elementwise import rectified
 from minitorch_bn.ops.shape import cat
 
 
@@ -132,23 +134,31 @@ class _BatchNorm(_NormBase):
 
         Where a boolean ``mask``, which broadcasts to the input, is False, a value takes no part and the output is 0.
         """
+        return self._forward(input, mask)
+
+    def _forward(self, input: Any, mask: Any, relu: Any = None) -> Any:
+        """The output, or that of the ReLU behind this layer."""
         self._check_input_dim(input)
         mean, var = self.running_mean, self.running_var
         training = self.training and not self._frozen
         use_batch = training or (mean is None and var is None)
         if training and not self.track_running_stats:
             mean = var = None
-        parts, size = [(input, mask)], self.virtual_batch_size
-        if training and size is not None and size < input.shape[0]:
-            parts = [(input[rows], _rows_of(mask, input, rows)) for rows in self._virtual_batches(input, size)]
-        options, outputs, batches = (mean, var, self.weight, self.bias, use_batch, self.eps), [], []
-        for part, part_mask in parts:
-            output, batch = normalized(part, *options, part_mask, self.channel_dim)
-            outputs.append(output)
-            batches.append(batch)
+        options = mean, var, self.weight, self.bias, use_batch, self.eps
+        size, axis, rectify = self.virtual_batch_size, self.channel_dim, False
+        if size is None or not training or size >= input.shape[0]:
+            rectify = relu is not None and axis == 1 and isinstance(input, Variable) and input._data.dtype.char in "fd"
+            output, *batches = normalized(input, *options, mask, axis, rectify)
+        else:
+            rows = self._virtual_batches(input, size)
+            parts = [normalized(input[some], *options, _rows_of(mask, input, some), axis) for some in rows]
+            output, batches = cat([y for y, _ in parts]), [batch for _, batch in parts]
         if training and self.track_running_stats:
-            take_in(self, batches)
-        return output if len(outputs) == 1 else cat(outputs)
+            for batch in batches:
+                take_in(self, batch, mean, var)
+        if relu is None:
+            return output
+        return rectified(output, relu.inplace) if rectify else relu(output)
 
     def _virtual_batches(self, input: Any, size: int) -> list[slice]:
         """Slices of a training batch; the last may be smaller, unless it would be left with one value per channel."""

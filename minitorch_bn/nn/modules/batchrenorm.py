@@ -59,7 +59,7 @@ class _BatchRenorm(_BatchNorm):
         shape = [1] * input.dim()
         shape[self.channel_dim] = -1
         output = (standard * r.reshape(shape) + d.reshape(shape)).to(input.dtype)
-        take_in(self, [batch])
+        take_in(self, batch, self.running_mean, self.running_var)
         return output if mask is None else output.masked_fill(~mask, 0)
 
     def _correction(self, batch: Statistics, rmax: float, dmax: float) -> tuple[Tensor, Tensor]:
