@@ -1,17 +1,19 @@
 """Steps of optimizers as compiled loops: the functions of ``optim_numpy``, to the last bit, each in a single pass.
 
 One call updates all parameters: threads share their elements as if they were one array. Parameters with arrays that are
-not in C order or not all float32 or float64, and what is rarely asked for, are left to the reference.
+not in C order or not all float32 or float64 are left to the reference.
 """
 
 from __future__ import annotations
 
+from functools import cache
 from itertools import accumulate, chain
+from typing import Any
 
 import numpy as np
 
 from minitorch_bn.kernels import optim_numpy as reference
-from minitorch_bn.kernels._compiled import exact, inner, primitive
+from minitorch_bn.kernels._compiled import elementwise, inner, primitive
 
 # An array's Python object holds, after what every object begins with, the address of its elements: the first field of
 # PyArrayObject_fields, which is part of numpy's binary interface.
@@ -20,36 +22,72 @@ HEADER = object.__basicsize__
 
 def sgd(xs, gs, lr, weight_decay, maximize):
     """x -= lr d: see ``optim_numpy.sgd``."""
-    if not _simple(xs, gs):
-        _one_by_one(sgd, reference.sgd, (xs, gs), lr, weight_decay, maximize)
-        return
-    numbers = np.array((lr, weight_decay, -1 if maximize else 1), xs[0].dtype)
-    _update(_sgd, numbers, xs, gs)
+    _step(sgd, _sgd, (lr, *_rule(weight_decay, maximize)), (xs, gs), lr, weight_decay, maximize)
 
 
 def momentum(xs, gs, vs, lr, weight_decay, kept, taken, nesterov, maximize):
     """v = kept v + taken d, then x -= lr v: see ``optim_numpy.momentum``."""
+    numbers = lr, *_rule(weight_decay, maximize), kept, taken
     options = lr, weight_decay, kept, taken, nesterov, maximize
-    if nesterov:
-        reference.momentum(xs, gs, vs, *options)
-    elif not _simple(xs, gs, vs):
-        _one_by_one(momentum, reference.momentum, (xs, gs, vs), *options)
-    else:
-        numbers = np.array((lr, weight_decay, -1 if maximize else 1, kept, taken), xs[0].dtype)
-        _update(_momentum, numbers, xs, gs, vs)
+    _step(momentum, _nesterov if nesterov else _momentum, numbers, (xs, gs, vs), *options)
 
 
 def adam(xs, gs, ms, vs, tops, step_size, beta1, beta2, eps, weight_decay, shrink, maximize):
     """x = shrink x - step_size m / (sqrt(v) + eps): see ``optim_numpy.adam``."""
+    numbers = step_size, *_rule(weight_decay, maximize), eps, 1 - beta1, beta2, 1 - beta2, shrink
     options = step_size, beta1, beta2, eps, weight_decay, shrink, maximize
-    if tops is not None:
-        reference.adam(xs, gs, ms, vs, tops, *options)
-    elif not _simple(xs, gs, ms, vs):
-        _one_by_one(adam, reference.adam, (xs, gs, ms, vs), None, *options)
-    else:
-        sign = -1 if maximize else 1
-        numbers = (step_size, 1 - beta1, beta2, 1 - beta2, eps, weight_decay, shrink, sign)
-        _update(_adam, np.array(numbers, xs[0].dtype), xs, gs, ms, vs)
+    _step(adam, _adam if tops is None else _amsgrad, numbers, (xs, gs, ms, vs, tops), *options)
+
+
+def rmsprop(xs, gs, vs, ms, bs, lr, alpha, eps, weight_decay, kept, maximize):
+    """x -= lr d / (sqrt(v) + eps): see ``optim_numpy.rmsprop``."""
+    numbers = lr, *_rule(weight_decay, maximize), eps, alpha, 1 - alpha, kept
+    plain, gathered = (_rmsprop, _rmsprop_gathered) if ms is None else (_rmsprop_centered, _rmsprop_centered_gathered)
+    _step(
+        rmsprop,
+        plain if bs is None else gathered,
+        numbers,
+        (xs, gs, vs, ms, bs),
+        lr,
+        alpha,
+        eps,
+        weight_decay,
+        kept,
+        maximize,
+    )
+
+
+def adagrad(xs, gs, sums, lr, eps, weight_decay, maximize):
+    """x -= lr d / (sqrt(s) + eps): see ``optim_numpy.adagrad``."""
+    numbers = lr, *_rule(weight_decay, maximize), eps
+    _step(adagrad, _adagrad, numbers, (xs, gs, sums), lr, eps, weight_decay, maximize)
+
+
+def adadelta(xs, gs, vs, us, lr, rho, eps, weight_decay, maximize):
+    """x -= lr d sqrt(u + eps) / sqrt(v + eps): see ``optim_numpy.adadelta``."""
+    numbers = lr, *_rule(weight_decay, maximize), eps, rho, 1 - rho
+    _step(adadelta, _adadelta, numbers, (xs, gs, vs, us), lr, rho, eps, weight_decay, maximize)
+
+
+def _rule(weight_decay, maximize):
+    """The second and third of the numbers, from which ``descent`` makes the direction."""
+    return weight_decay, -1 if maximize else 1
+
+
+def _step(kernel, formula, numbers, lists, *options):
+    """The loop over all parameters, or the kernel for one after the other, or the reference."""
+    xs = lists[0]
+    present = [arrays for arrays in lists if arrays is not None]
+    if _simple(*present):
+        ends = np.array(list(accumulate([x.size for x in xs])))
+        objects = np.fromiter(map(id, chain(*present)), np.int64, len(present) * len(xs))
+        size = ends[-1].item()
+        _loop(formula.__name__)(size, size, objects, (0,) * len(present), ends, np.array(numbers, xs[0].dtype))
+        return
+    plain = getattr(reference, kernel.__name__)
+    for arrays in zip(*[[None] * len(xs) if each is None else each for each in lists]):
+        single = [None if a is None else [a] for a in arrays]
+        (kernel if _simple(*[a for a in single if a is not None]) else plain)(*single, *options)
 
 
 def _simple(*lists: list[np.ndarray]) -> bool:
@@ -63,98 +101,194 @@ def _simple(*lists: list[np.ndarray]) -> bool:
     return not [a for a in chain(*lists) if a.dtype is not dtype or not a.flags.carray]
 
 
-def _one_by_one(update, plain, lists, *options):
-    """Each parameter by itself, by the compiled loops if it can be."""
-    for arrays in zip(*lists):
-        each = [[a] for a in arrays]
-        (update if _simple(*each) else plain)(*each, *options)
-
-
-def _update(loop, numbers, *lists):
-    """All elements of all parameters."""
-    xs = lists[0]
-    ends = np.array(list(accumulate([x.size for x in xs])))
-    objects = np.fromiter(map(id, chain(*lists)), np.int64, len(lists) * len(xs)).reshape(len(lists), -1)
-    loop(ends[-1].item(), ends[-1].item(), objects, ends, numbers)
-
-
 # -- the loops -------------------------------------------------------------------------------------------------------
 
 
 @primitive
-def elements(typing, array, first, stop, like):
-    """Some elements of the array whose Python object lies at that address; it has the dtype of ``like``."""
+def elements(typing, objects, lists, k, many, first, stop, like):
+    """Some elements of the k-th array of each list, of the dtype of ``like``; ``lists`` is a tuple of that length.
+
+    ``objects`` holds the addresses of the ``many`` arrays' Python objects, one list after the other.
+    """
     from llvmlite.ir import IntType
     from numba import int64
+    from numba.core.types import UniTuple
     from numba.np.arrayobj import populate_array
 
-    def generate(context, builder, signature, args):
-        address, first, stop, _ = args
-        size, kind = IntType(64), signature.return_type
-        item = size(like.dtype.bitwidth // 8)
-        start = builder.load(builder.inttoptr(builder.add(address, size(HEADER)), size.as_pointer()))
-        result = context.make_array(kind)(context, builder)
-        data = builder.inttoptr(builder.add(start, builder.mul(first, item)), result.data.type)
-        populate_array(result, data, [builder.sub(stop, first)], [item], item, None)
-        return result._getvalue()
+    arrays = UniTuple(like, len(lists))
 
-    return like(int64, int64, int64, like), generate
+    def generate(context, builder, signature, args):
+        table, _, k, many, first, stop, _ = args
+        size = IntType(64)
+        addresses, item = context.make_array(objects)(context, builder, table).data, size(like.dtype.bitwidth // 8)
+        parts = []
+        for number in range(len(lists)):
+            place = builder.gep(addresses, [builder.add(k, builder.mul(many, size(number)))])
+            field = builder.inttoptr(builder.add(builder.load(place), size(HEADER)), size.as_pointer())
+            part = context.make_array(like)(context, builder)
+            data = builder.add(builder.load(field), builder.mul(first, item))
+            data = builder.inttoptr(data, part.data.type)
+            populate_array(part, data, [builder.sub(stop, first)], [item], item, None)
+            parts.append(part._getvalue())
+        return context.make_tuple(builder, arrays, parts)
+
+    return arrays(objects, lists, int64, int64, int64, int64, like), generate
+
+
+formula: Any = None  # one of the steps below, for which it stands in the loop
+
+
+def _steps(objects, lists, ends, numbers, start, stop):
+    for k in range(len(ends)):  # those elements of each array that lie between start and stop, were all one array
+        before = ends[k - 1] if k > 0 else 0
+        size = ends[k] - before
+        first, last = min(max(start - before, 0), size), min(max(stop - before, 0), size)
+        if first < last:
+            formula(elements(objects, lists, k, len(ends), first, last, numbers), numbers)
+
+
+@cache
+def _loop(name):
+    """The loop of a step."""
+    return elementwise(globals()[name], _steps)
 
 
 @inner
-def overlap(ends, k, start, stop):
-    """Which elements of array k lie between ``start`` and ``stop``, were they all one array."""
-    before = ends[k - 1] if k > 0 else 0
-    size = ends[k] - before
-    return min(max(start - before, 0), size), min(max(stop - before, 0), size)
+def descent(x, g, weight_decay, sign):
+    """See ``optim_numpy.descent``."""
+    d = sign * g
+    if weight_decay != 0:
+        d += weight_decay * x
+    return d
 
 
-@exact
-def _sgd(objects, ends, numbers, start, stop):
+@inner
+def _sgd(arrays, numbers):
+    x, g = arrays
     lr, weight_decay, sign = numbers[0], numbers[1], numbers[2]
-    for k in range(len(ends)):
-        first, last = overlap(ends, k, start, stop)
-        x = elements(objects[0, k], first, last, numbers)
-        g = elements(objects[1, k], first, last, numbers)
-        for i in range(len(x)):
-            d = sign * g[i]
-            if weight_decay != 0:
-                d += weight_decay * x[i]
-            x[i] -= lr * d
+    for i in range(len(x)):
+        x[i] -= lr * descent(x[i], g[i], weight_decay, sign)
 
 
-@exact
-def _momentum(objects, ends, numbers, start, stop):
+@inner
+def _momentum(arrays, numbers):
+    x, g, v = arrays
     lr, weight_decay, sign, kept, taken = numbers[0], numbers[1], numbers[2], numbers[3], numbers[4]
-    for k in range(len(ends)):
-        first, last = overlap(ends, k, start, stop)
-        x = elements(objects[0, k], first, last, numbers)
-        g = elements(objects[1, k], first, last, numbers)
-        v = elements(objects[2, k], first, last, numbers)
-        for i in range(len(x)):
-            d = sign * g[i]
-            if weight_decay != 0:
-                d += weight_decay * x[i]
-            new = v[i] * kept + d * taken
-            v[i] = new
-            x[i] -= lr * new
+    for i in range(len(x)):
+        v[i] = v[i] * kept + descent(x[i], g[i], weight_decay, sign) * taken
+        x[i] -= lr * v[i]
 
 
-@exact
-def _adam(objects, ends, numbers, start, stop):
-    step_size, share1, beta2, share2 = numbers[0], numbers[1], numbers[2], numbers[3]
-    eps, weight_decay, shrink, sign = numbers[4], numbers[5], numbers[6], numbers[7]
-    for k in range(len(ends)):
-        first, last = overlap(ends, k, start, stop)
-        x = elements(objects[0, k], first, last, numbers)
-        g = elements(objects[1, k], first, last, numbers)
-        m = elements(objects[2, k], first, last, numbers)
-        v = elements(objects[3, k], first, last, numbers)
-        for i in range(len(x)):
-            value, d = x[i] * shrink, sign * g[i]
-            if weight_decay != 0:
-                d += weight_decay * value
-            mean = m[i] + (d - m[i]) * share1
-            square = v[i] * beta2 + d * share2 * d
-            m[i], v[i] = mean, square
-            x[i] = value - step_size * mean / (np.sqrt(square) + eps)
+@inner
+def _nesterov(arrays, numbers):
+    x, g, v = arrays
+    lr, weight_decay, sign, kept, taken = numbers[0], numbers[1], numbers[2], numbers[3], numbers[4]
+    for i in range(len(x)):
+        d = descent(x[i], g[i], weight_decay, sign)
+        v[i] = v[i] * kept + d * taken
+        x[i] -= lr * (d + kept * v[i])
+
+
+@inner
+def moments(d, mean, square, share1, beta2, share2):
+    """Adam's means of the descent and of its square."""
+    return mean + (d - mean) * share1, square * beta2 + d * share2 * d
+
+
+@inner
+def _adam(arrays, numbers):
+    x, g, m, v = arrays
+    step_size, weight_decay, sign, eps, shrink = numbers[0], numbers[1], numbers[2], numbers[3], numbers[7]
+    share1, beta2, share2 = numbers[4], numbers[5], numbers[6]
+    for i in range(len(x)):
+        value = x[i] * shrink
+        d = descent(value, g[i], weight_decay, sign)
+        mean, square = moments(d, m[i], v[i], share1, beta2, share2)
+        m[i], v[i] = mean, square
+        x[i] = value - step_size * mean / (np.sqrt(square) + eps)
+
+
+@inner
+def _amsgrad(arrays, numbers):
+    x, g, m, v, top = arrays
+    step_size, weight_decay, sign, eps, shrink = numbers[0], numbers[1], numbers[2], numbers[3], numbers[7]
+    share1, beta2, share2 = numbers[4], numbers[5], numbers[6]
+    for i in range(len(x)):
+        value = x[i] * shrink
+        d = descent(value, g[i], weight_decay, sign)
+        mean, square = moments(d, m[i], v[i], share1, beta2, share2)
+        m[i], v[i] = mean, square
+        most = square if square > top[i] or square != square else top[i]
+        top[i] = most
+        x[i] = value - step_size * mean / (np.sqrt(most) + eps)
+
+
+@inner
+def _rmsprop(arrays, numbers):
+    x, g, v = arrays
+    lr, weight_decay, sign, eps, alpha, share = numbers[0], numbers[1], numbers[2], numbers[3], numbers[4], numbers[5]
+    for i in range(len(x)):
+        d = descent(x[i], g[i], weight_decay, sign)
+        square = v[i] * alpha + share * d * d
+        v[i] = square
+        x[i] -= lr * d / (np.sqrt(square) + eps)
+
+
+@inner
+def _rmsprop_gathered(arrays, numbers):
+    x, g, v, b = arrays
+    lr, weight_decay, sign, eps, alpha, share = numbers[0], numbers[1], numbers[2], numbers[3], numbers[4], numbers[5]
+    kept = numbers[6]
+    for i in range(len(x)):
+        d = descent(x[i], g[i], weight_decay, sign)
+        square = v[i] * alpha + share * d * d
+        gathered = b[i] * kept + d / (np.sqrt(square) + eps)
+        v[i], b[i] = square, gathered
+        x[i] -= lr * gathered
+
+
+@inner
+def _rmsprop_centered(arrays, numbers):
+    x, g, v, m = arrays
+    lr, weight_decay, sign, eps, alpha, share = numbers[0], numbers[1], numbers[2], numbers[3], numbers[4], numbers[5]
+    for i in range(len(x)):
+        d = descent(x[i], g[i], weight_decay, sign)
+        square, mean = v[i] * alpha + share * d * d, m[i] + share * (d - m[i])
+        v[i], m[i] = square, mean
+        x[i] -= lr * d / (np.sqrt(square - mean * mean) + eps)
+
+
+@inner
+def _rmsprop_centered_gathered(arrays, numbers):
+    x, g, v, m, b = arrays
+    lr, weight_decay, sign, eps, alpha, share = numbers[0], numbers[1], numbers[2], numbers[3], numbers[4], numbers[5]
+    kept = numbers[6]
+    for i in range(len(x)):
+        d = descent(x[i], g[i], weight_decay, sign)
+        square, mean = v[i] * alpha + share * d * d, m[i] + share * (d - m[i])
+        gathered = b[i] * kept + d / (np.sqrt(square - mean * mean) + eps)
+        v[i], m[i], b[i] = square, mean, gathered
+        x[i] -= lr * gathered
+
+
+@inner
+def _adagrad(arrays, numbers):
+    x, g, s = arrays
+    lr, weight_decay, sign, eps = numbers[0], numbers[1], numbers[2], numbers[3]
+    for i in range(len(x)):
+        d = descent(x[i], g[i], weight_decay, sign)
+        total = s[i] + d * d
+        s[i] = total
+        x[i] -= lr * d / (np.sqrt(total) + eps)
+
+
+@inner
+def _adadelta(arrays, numbers):
+    x, g, v, u = arrays
+    lr, weight_decay, sign, eps, rho, share = numbers[0], numbers[1], numbers[2], numbers[3], numbers[4], numbers[5]
+    for i in range(len(x)):
+        d = descent(x[i], g[i], weight_decay, sign)
+        square = v[i] * rho + share * d * d
+        step = np.sqrt(u[i] + eps) / np.sqrt(square + eps) * d
+        v[i], u[i] = square, u[i] * rho + share * step * step
+        x[i] -= lr * step

@@ -137,3 +137,99 @@ def adam(
         scratch += eps
         np.divide(step_size * m, scratch, out=scratch)
         x -= scratch
+
+
+def rmsprop(
+    xs: Arrays,
+    gs: Arrays,
+    vs: Arrays,
+    ms: Arrays | None,
+    bs: Arrays | None,
+    lr: float,
+    alpha: float,
+    eps: float,
+    weight_decay: float,
+    kept: float,
+    maximize: bool,
+) -> None:
+    """v follows d^2; x -= lr d / (sqrt(v) + eps).
+
+    If there is an m, which follows d, v - m^2 stands for v; if there is a b, the quotients gather there.
+    """
+
+    def update(x: np.ndarray, g: np.ndarray, v: np.ndarray, *others: np.ndarray) -> None:
+        m = None if ms is None else others[0]
+        d = descent(x, g, weight_decay, maximize)
+        step = np.multiply(d, 1 - alpha, out=np.empty_like(x))
+        step *= d
+        v *= alpha
+        v += step
+        if m is not None:
+            np.subtract(d, m, out=step)
+            step *= 1 - alpha
+            m += step
+            np.multiply(m, m, out=step)
+            np.subtract(v, step, out=step)
+        np.sqrt(v if m is None else step, out=step)
+        step += eps
+        np.divide(d if bs is not None else lr * d, step, out=step)
+        if bs is not None:
+            others[-1][...] *= kept
+            others[-1][...] += step
+            np.multiply(others[-1], lr, out=step)
+        x -= step
+
+    for part in parts(xs, gs, vs, *[arrays for arrays in (ms, bs) if arrays is not None]):
+        update(*part)
+
+
+def adagrad(xs: Arrays, gs: Arrays, sums: Arrays, lr: float, eps: float, weight_decay: float, maximize: bool) -> None:
+    """s += d^2, then x -= lr d / (sqrt(s) + eps)."""
+
+    def update(x: np.ndarray, g: np.ndarray, s: np.ndarray) -> None:
+        d = descent(x, g, weight_decay, maximize)
+        step = np.multiply(d, d, out=np.empty_like(x))
+        s += step
+        np.sqrt(s, out=step)
+        step += eps
+        np.divide(lr * d, step, out=step)
+        x -= step
+
+    for part in parts(xs, gs, sums):
+        update(*part)
+
+
+def adadelta(
+    xs: Arrays,
+    gs: Arrays,
+    vs: Arrays,
+    us: Arrays,
+    lr: float,
+    rho: float,
+    eps: float,
+    weight_decay: float,
+    maximize: bool,
+) -> None:
+    """v follows d^2 and u the squares of the steps d sqrt(u + eps) / sqrt(v + eps); x -= lr times the step."""
+
+    def update(x: np.ndarray, g: np.ndarray, v: np.ndarray, u: np.ndarray) -> None:
+        d = descent(x, g, weight_decay, maximize)
+        root = np.multiply(d, 1 - rho, out=np.empty_like(x))
+        root *= d
+        v *= rho
+        v += root
+        np.add(v, eps, out=root)
+        np.sqrt(root, out=root)
+        step = np.add(u, eps, out=np.empty_like(x))
+        np.sqrt(step, out=step)
+        step /= root
+        step *= d
+        u *= rho
+        np.multiply(step, 1 - rho, out=root)
+        root *= step
+        u += root
+        step *= lr
+        x -= step
+
+    for part in parts(xs, gs, vs, us):
+        update(*part)

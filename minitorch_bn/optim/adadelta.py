@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from minitorch_bn.kernels.optim_numpy import blocks, descent
+from minitorch_bn.kernels import optim as kernels
 from minitorch_bn.optim.optimizer import (
     ElementwiseOptimizer,
     check_lr,
@@ -18,6 +16,8 @@ from minitorch_bn.optim.optimizer import (
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    import numpy as np
 
     from minitorch_bn._tensor import Tensor
 
@@ -79,17 +79,10 @@ class Adadelta(ElementwiseOptimizer):
     def _start(self, p: Tensor, group: dict[str, Any]) -> dict[str, Tensor]:
         return {"step": new_step(), "square_avg": zeros_like(p), "acc_delta": zeros_like(p)}
 
-    def _update(self, p: Tensor, grad: np.ndarray, group: dict[str, Any]) -> None:
-        lr, rho, eps = float(group["lr"]), group["rho"], group["eps"]
-        state = self._state_of(p, group)
-        count_step(state)
-        for x, g, v, u in blocks(p._data, grad, state["square_avg"]._data, state["acc_delta"]._data):
-            g = descent(x, g, group["weight_decay"], group["maximize"])
-            v *= rho
-            v += (1 - rho) * g * g
-            d = np.sqrt(u + eps, out=np.empty_like(x))
-            d /= np.sqrt(v + eps)
-            d *= g
-            u *= rho
-            u += (1 - rho) * d * d
-            x -= lr * d
+    def _update_all(self, params: list[Tensor], grads: list[np.ndarray], group: dict[str, Any]) -> None:
+        states = [self._state_of(p, group) for p in params]
+        for state in states:
+            count_step(state)
+        lists = [[state[name]._data for state in states] for name in ("square_avg", "acc_delta")]
+        numbers = float(group["lr"]), group["rho"], group["eps"], group["weight_decay"], group["maximize"]
+        kernels.adadelta([p._data for p in params], grads, *lists, *numbers)

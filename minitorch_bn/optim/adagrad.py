@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from minitorch_bn.autograd.variable import wrap
-from minitorch_bn.kernels.optim_numpy import blocks, descent
+from minitorch_bn.kernels import optim as kernels
 from minitorch_bn.optim.optimizer import (
     ElementwiseOptimizer,
+    by_step,
     check_lr,
     count_step,
     new_step,
@@ -87,13 +88,11 @@ class Adagrad(ElementwiseOptimizer):
     def _start(self, p: Tensor, group: dict[str, Any]) -> dict[str, Tensor]:
         return {"step": new_step(), "sum": wrap(np.full_like(p._data, group["initial_accumulator_value"]))}
 
-    def _update(self, p: Tensor, grad: np.ndarray, group: dict[str, Any]) -> None:
-        eps, decay, maximize = group["eps"], group["weight_decay"], group["maximize"]
-        state = self._state_of(p, group)
-        lr = float(group["lr"]) / (1 + (count_step(state) - 1) * group["lr_decay"])
-        for x, g, s in blocks(p._data, grad, state["sum"]._data):
-            g = descent(x, g, decay, maximize)
-            s += g * g
-            root = np.sqrt(s, out=np.empty_like(x))
-            root += eps
-            x -= lr * g / root
+    def _update_all(self, params: list[Tensor], grads: list[np.ndarray], group: dict[str, Any]) -> None:
+        lr, lr_decay, eps = float(group["lr"]), group["lr_decay"], group["eps"]
+        states = [self._state_of(p, group) for p in params]
+        steps = [count_step(state) for state in states]
+        arrays = [[p._data for p in params], grads, [state["sum"]._data for state in states]]
+        for t, lists in by_step(steps, arrays):
+            rate = lr / (1 + (t - 1) * lr_decay)
+            kernels.adagrad(*lists, rate, eps, group["weight_decay"], group["maximize"])

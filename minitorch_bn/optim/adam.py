@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from itertools import compress
 from typing import TYPE_CHECKING, Any
 
 from minitorch_bn._tensor import Tensor
 from minitorch_bn.kernels import optim as kernels
 from minitorch_bn.optim.optimizer import (
     ElementwiseOptimizer,
+    by_step,
     check_lr,
     count_step,
     new_step,
@@ -106,9 +106,7 @@ class Adam(ElementwiseOptimizer):
         arrays = [[p._data for p in params], grads]
         for name in ("exp_avg", "exp_avg_sq", "max_exp_avg_sq")[: 3 if amsgrad else 2]:
             arrays.append([state[name]._data for state in states])
-        for t in dict.fromkeys(steps):  # the same for all, unless some had no gradient sometimes
-            which = [step == t for step in steps]
-            lists: list[Any] = arrays if all(which) else [list(compress(each, which)) for each in arrays]
+        for t, lists in by_step(steps, arrays):
             root = (1 - beta2**t) ** 0.5  # m' / (sqrt(v') + eps) with both halves of the fraction multiplied by it
             numbers = (lr * root / (1 - beta1**t), beta1, beta2, eps * root, decay, shrink, maximize)
             kernels.adam(*lists, *([] if amsgrad else [None]), *numbers)

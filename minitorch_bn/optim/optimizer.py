@@ -6,6 +6,7 @@ import functools
 import warnings
 from collections import defaultdict
 from collections.abc import Iterable
+from itertools import compress
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,7 +18,7 @@ from minitorch_bn.autograd.variable import wrap
 from minitorch_bn.dtypes import get_default_dtype
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 # Tensors, (name, Tensor) pairs, or groups of options.
 ParamsT = Iterable[Any]
@@ -463,6 +464,13 @@ def count_step(state: dict[str, Any]) -> float:
     step: np.ndarray = state["step"]._data
     step.fill(step.item() + 1)
     return step.item()
+
+
+def by_step(steps: list[float], lists: list[list[np.ndarray]]) -> Iterator[tuple[float, list[list[np.ndarray]]]]:
+    """The lists for each count of steps: the same for all parameters, unless some had no gradient sometimes."""
+    for t in dict.fromkeys(steps):
+        which = [step == t for step in steps]
+        yield t, lists if all(which) else [list(compress(each, which)) for each in lists]
 
 
 def require(holds: Any, message: str) -> None:

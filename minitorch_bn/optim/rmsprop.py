@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from minitorch_bn.kernels.optim_numpy import blocks, descent
+from minitorch_bn.kernels import optim as kernels
 from minitorch_bn.optim.optimizer import (
     ElementwiseOptimizer,
     check_lr,
@@ -18,6 +16,8 @@ from minitorch_bn.optim.optimizer import (
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    import numpy as np
 
     from minitorch_bn._tensor import Tensor
 
@@ -91,29 +91,13 @@ class RMSprop(ElementwiseOptimizer):
             state["grad_avg"] = zeros_like(p)
         return state
 
-    def _update(self, p: Tensor, grad: np.ndarray, group: dict[str, Any]) -> None:
-        lr, decay, eps, maximize = float(group["lr"]), group["weight_decay"], group["eps"], group["maximize"]
-        alpha, momentum, centered = group["alpha"], group["momentum"], group["centered"]
-        state = self._state_of(p, group)
-        count_step(state)
-        square = state["square_avg"]._data
-        mean = state["grad_avg"]._data if centered else square
-        buffer = state["momentum_buffer"]._data if momentum > 0 else square
-        for x, g, v, m, b in blocks(p._data, grad, square, mean, buffer):
-            g = descent(x, g, decay, maximize)
-            v *= alpha
-            v += (1 - alpha) * g * g
-            root = np.empty_like(x)
-            if centered:
-                m += (1 - alpha) * (g - m)
-                np.subtract(v, m * m, out=root)
-                np.sqrt(root, out=root)
-            else:
-                np.sqrt(v, out=root)
-            root += eps
-            if momentum > 0:
-                b *= momentum
-                b += g / root
-                x -= lr * b
-            else:
-                x -= lr * g / root
+    def _update_all(self, params: list[Tensor], grads: list[np.ndarray], group: dict[str, Any]) -> None:
+        lr, alpha, eps, kept = float(group["lr"]), group["alpha"], group["eps"], group["momentum"]
+        states = [self._state_of(p, group) for p in params]
+        for state in states:
+            count_step(state)
+        squares = [state["square_avg"]._data for state in states]
+        means = [state["grad_avg"]._data for state in states] if group["centered"] else None
+        buffers = [state["momentum_buffer"]._data for state in states] if kept > 0 else None
+        lists = [p._data for p in params], grads, squares, means, buffers
+        kernels.rmsprop(*lists, lr, alpha, eps, group["weight_decay"], kept, group["maximize"])

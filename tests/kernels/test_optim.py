@@ -10,16 +10,25 @@ from minitorch_bn.kernels import optim_numpy
 pytest.importorskip("numba", reason='the compiled kernels need numba: pip install "minitorch_bn[fast]"')
 from minitorch_bn.kernels import optim_numba
 
+# name: (kernel, its states ("-": this one is not there), its numbers)
 CASES = {
-    "sgd": ("sgd", 0, [0.1, 0.0, False]),
-    "sgd, decay": ("sgd", 0, [0.1, 0.3, True]),
-    "momentum": ("momentum", 1, [0.1, 0.0, 0.9, 1, False, False]),
-    "momentum, dampening and decay": ("momentum", 1, [0.1, 0.3, 0.9, 0.8, False, True]),
-    "nesterov": ("momentum", 1, [0.1, 0.3, 0.9, 1, True, False]),
-    "adam": ("adam", 2, [0.01, 0.9, 0.999, 1e-8, 0.0, 1.0, False]),
-    "adam, decay": ("adam", 2, [0.01, 0.9, 0.999, 1e-8, 0.3, 1.0, True]),
-    "adam, shrinking": ("adam", 2, [0.01, 0.9, 0.999, 1e-8, 0.0, 0.99, False]),
-    "amsgrad": ("adam", 3, [0.01, 0.9, 0.999, 1e-8, 0.3, 1.0, False]),
+    "sgd": ("sgd", "", [0.1, 0.0, False]),
+    "sgd, decay": ("sgd", "", [0.1, 0.3, True]),
+    "momentum": ("momentum", "v", [0.1, 0.0, 0.9, 1, False, False]),
+    "momentum, dampening and decay": ("momentum", "v", [0.1, 0.3, 0.9, 0.8, False, True]),
+    "nesterov": ("momentum", "v", [0.1, 0.3, 0.9, 1, True, False]),
+    "adam": ("adam", "mv-", [0.01, 0.9, 0.999, 1e-8, 0.0, 1.0, False]),
+    "adam, decay": ("adam", "mv-", [0.01, 0.9, 0.999, 1e-8, 0.3, 1.0, True]),
+    "adam, shrinking": ("adam", "mv-", [0.01, 0.9, 0.999, 1e-8, 0.0, 0.99, False]),
+    "amsgrad": ("adam", "mvt", [0.01, 0.9, 0.999, 1e-8, 0.3, 1.0, False]),
+    "rmsprop": ("rmsprop", "v--", [0.01, 0.99, 1e-8, 0.0, 0.0, False]),
+    "rmsprop, gathered, decay": ("rmsprop", "v-b", [0.01, 0.99, 1e-8, 0.3, 0.9, True]),
+    "rmsprop, centered, decay": ("rmsprop", "vm-", [0.01, 0.99, 1e-8, 0.3, 0.0, True]),
+    "rmsprop, centered and gathered": ("rmsprop", "vmb", [0.01, 0.99, 1e-8, 0.0, 0.9, False]),
+    "adagrad": ("adagrad", "s", [0.01, 1e-10, 0.0, False]),
+    "adagrad, decay": ("adagrad", "s", [0.01, 1e-10, 0.3, True]),
+    "adadelta": ("adadelta", "vu", [1.0, 0.9, 1e-6, 0.0, False]),
+    "adadelta, decay": ("adadelta", "vu", [0.5, 0.9, 1e-6, 0.3, True]),
 }
 LAYOUTS = {
     "zero-dim": lambda rng: rng.standard_normal(()),
@@ -37,33 +46,50 @@ def lists(arrays):
     return [a if a is None else [a] for a in arrays]
 
 
+def columns_for(states, column):
+    """x, g and the states, made by ``column()``; what is a mean of squares, or a maximum, is not negative."""
+    columns = [column(), column(), *(None if name == "-" else column() for name in states)]
+    for values, name in zip(columns[2:], states):
+        for a in values if name in "vtsu" else ():
+            np.abs(a, out=a)
+    if states.startswith("vm"):  # a centered v is not less than m^2
+        for v, m in zip(columns[2], columns[3]):
+            v += m * m
+    return columns
+
+
+def copies(columns):
+    return [column if column is None else [a.copy("K") for a in column] for column in columns]
+
+
+def assert_equal(columns, others):
+    for column, other in zip(columns, others):
+        for a, b in zip(column or [], other or [], strict=True):
+            np.testing.assert_array_equal(a, b)
+
+
 @pytest.mark.parametrize("dtype", ["float32", "float64", "float16"])
 @pytest.mark.parametrize("layout", LAYOUTS.values(), ids=LAYOUTS)
 @pytest.mark.parametrize("kernel, states, numbers", CASES.values(), ids=CASES)
 def test_equal_to_the_last_bit(kernel, states, numbers, layout, dtype, rng):
-    x, g, *state = [np.array(layout(rng), dtype, order="K") for _ in range(2 + states)]
-    if kernel == "adam":
-        state = [np.abs(v, out=v) for v in state] + [None] * (states == 2)
-    arrays = [x, g, *state]
-    ours = [a if a is None else a.copy("K") for a in arrays]
+    columns = columns_for(states, lambda: [np.array(layout(rng), dtype, order="K")])
+    ours = copies(columns)
     with np.errstate(all="ignore"):
-        getattr(optim_numpy, kernel)(*lists(arrays), *numbers)
-        getattr(optim_numba, kernel)(*lists(ours), *numbers)
-    for array, our in zip(arrays, ours):
-        np.testing.assert_array_equal(our, array)
+        getattr(optim_numpy, kernel)(*columns, *numbers)
+        getattr(optim_numba, kernel)(*ours, *numbers)
+    assert_equal(columns, ours)
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 0.0])
 @pytest.mark.parametrize("kernel, states, numbers", CASES.values(), ids=CASES)
 def test_hostile_values(kernel, states, numbers, value):
-    arrays = [np.array(v, np.float32) for v in ([value, 1, 1], [1, value, 1], [0, 0, abs(value)], [0, 1, 0], [0, 0, 2])]
-    arrays = [*arrays[: 2 + states], *[None] * (kernel == "adam" and states == 2)]
-    ours = [a if a is None else a.copy() for a in arrays]
+    values = iter(([value, 1, 1], [1, value, 1], [0, 0, abs(value)], [0, 1, 0], [0, 0, 2]))
+    columns = columns_for(states, lambda: [np.array(next(values), np.float32)])
+    ours = copies(columns)
     with np.errstate(all="ignore"):
-        getattr(optim_numpy, kernel)(*lists(arrays), *numbers)
-        getattr(optim_numba, kernel)(*lists(ours), *numbers)
-    for array, our in zip(arrays, ours):
-        np.testing.assert_array_equal(our, array)
+        getattr(optim_numpy, kernel)(*columns, *numbers)
+        getattr(optim_numba, kernel)(*ours, *numbers)
+    assert_equal(columns, ours)
 
 
 SETS = {
@@ -84,17 +110,13 @@ SETS = {
 @pytest.mark.parametrize("kernel, states, numbers", CASES.values(), ids=CASES)
 @pytest.mark.parametrize("kernels", [optim_numpy, optim_numba], ids=["numpy", "numba"])
 def test_together_as_one_by_one(kernels, kernel, states, numbers, arrays, dtypes, rng):
-    columns = [[np.array(a, dtypes[i % len(dtypes)]) for i, a in enumerate(arrays(rng))] for _ in range(2 + states)]
-    if kernel == "adam":
-        columns[2:] = [[np.array(np.abs(a)) for a in column] for column in columns[2:]] + [None] * (states == 2)
-    single = [column if column is None else [a.copy("K") for a in column] for column in columns]
+    columns = columns_for(states, lambda: [np.array(a, dtypes[i % len(dtypes)]) for i, a in enumerate(arrays(rng))])
+    single = copies(columns)
     with np.errstate(all="ignore"):
         getattr(kernels, kernel)(*columns, *numbers)
         for each in zip(*(column or [None] * len(single[0]) for column in single)):
             getattr(optim_numpy, kernel)(*lists(each), *numbers)
-    for column, other in zip(columns, single):
-        for a, b in zip(column or [], other or [], strict=True):
-            np.testing.assert_array_equal(a, b)
+    assert_equal(columns, single)
 
 
 @pytest.mark.parametrize("kernels", [optim_numpy, optim_numba], ids=["numpy", "numba"])

@@ -10,6 +10,7 @@ import numpy as np
 
 from minitorch_bn._tensor import Tensor
 from minitorch_bn.autograd.variable import wrap
+from minitorch_bn.kernels import elementwise
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -145,7 +146,10 @@ def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float, f
     """
     limit = float(clip_value)
     for a in _gradients(parameters):
-        np.minimum(np.maximum(a, -limit, out=a), limit, out=a)
+        if a.dtype.kind == "f":
+            a[...] = elementwise.clamp(a, -limit, limit)
+        else:
+            np.minimum(np.maximum(a, -limit, out=a), limit, out=a)
 
 
 def _gradients(parameters: Any) -> Iterable[np.ndarray]:
