@@ -30,6 +30,8 @@ _LOADED_WHEN_USED = (
 
 # Names whose file is loaded when they are first used, without all the others.
 _LIVES_IN = {
+    **dict.fromkeys(("batch_norm", "dropout", "embedding", "group_norm", "instance_norm"), "nn._native"),
+    **dict.fromkeys(("layer_norm", "native_batch_norm", "rms_norm"), "nn._native"),
     "draw": "insight.drawing",
     "explain": "insight.explain",
     "load": "serialization",

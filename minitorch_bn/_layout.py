@@ -2,6 +2,21 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
+
+
+def strides_of(array: np.ndarray) -> tuple[int, ...]:
+    """How many elements apart neighbours are, for each dimension; numpy does not say where there are no elements."""
+    if array.size:
+        return tuple([s // array.itemsize for s in array.strides])
+    strides = [1]
+    for size in reversed(array.shape[1:]):
+        strides.insert(0, strides[0] * max(size, 1))
+    return tuple(strides[: array.ndim])
+
 
 class layout:
     """The layout of a tensor; ``strided`` is the only one here.

@@ -39,13 +39,27 @@ CREATORS = "arange empty eye full linspace logspace normal ones rand randint ran
 # {0} and {1} are the dtypes of the result and of ``out``, {2} and {3} their names in C.
 _SAME_DTYPE = {
     "Expected out tensor to have dtype {2}, but got {3} instead": """
-        addmm addmv aminmax argmax argmin baddbmm bmm cross diag gather index_add index_copy isin linalg_cross
-        log_softmax matmul mm msort scatter scatter_add scatter_reduce slice_scatter softmax sort take_along_dim topk
-        tril triu
+        addmm addmv amax_indices aminmax argmax argmin baddbmm bmm cross cumprod cumsum diag diag_embed gather
+        index_add index_copy isin linalg.cross linalg.det linalg.inv linalg.matmul linalg.matrix_power
+        linalg.slogdet linalg.solve linalg.svd linalg.svdvals linalg.vector_norm log_softmax matmul mm msort
+        norm scatter scatter_add scatter_reduce slice_scatter softmax sort take_along_dim topk tril triu
     """,
-    "Found dtype {1} but expected {0}": "abs bitwise_not ceil floor frac neg round sgn sign trunc",
+    "Found dtype {1} but expected {0}": "abs bitwise_not ceil floor frac neg round sgn sign trunc weighted_lerp",
     "dtype {0} does not match dtype of out parameter ({1})": CREATORS,
-    "{name}(): self and result must have the same scalar type": "index_select masked_select take",
+    "{name}(): self and result must have the same scalar type": "index_select masked_select",
+    "{name}(): self and out expected to have the same dtype, but got self.dtype = {0} and out.dtype = {1}": "take",
+    "{name}: Expected out of dtype{0} but found {1}": "linalg.vecdot",
+    "{name} expected out tensor dtype {0} but got: {1}": "linalg.matrix_norm linalg.norm",
+    "multi_dot(): expected out tensor to have dtype {2} but got {3}": "linalg.multi_dot",
+    "self and mat2 must have the same dtype, but got {1} and {0}": "addbmm",
+    "addmv input tensors must have the same dtype, but got {1}, {0}, and {0}": "mv",
+    "{name} is not yet implemented for tensors with different dtypes.": "heaviside",
+    "Expected self.dtype() == output.dtype() to be true, but got false.": "narrow_copy",
+    "the output given to {name} has dtype {1} but the operation's result requires dtype {0}": "float_power",
+    "torch.searchsorted(): output tensor's dtype is wrong, it can only be Int(int32) or Long(int64) depending on "
+    "whether out_int32 flag is True, but we got output tensor's dtype {1} and out_int32 flag is {flag}": """
+        bucketize searchsorted
+    """,
     "{name} expects {0} tensor out, got: {1}": "multinomial",
     "{name} only supports bool tensor for result, got: {1}": "all any",
     "{name} does not support non-boolean outputs.": "isneginf isposinf signbit",
@@ -53,7 +67,7 @@ _SAME_DTYPE = {
     "{name}: Expected out tensor to have scalar type {0} but got scalar type{1}": "nonzero",
     "output values must be of same type as input": "kthvalue",
     "expected scalar type '{0}' but got '{1}' for values output": "mode",
-    "expected scalar_type {0} but found {1}": "cummax cummin",
+    "expected scalar_type {0} but found {1}": "cummax cummin logcumsumexp",
     "quantile() out tensor must be same dtype as the input tensor": "nanquantile quantile",
     "result dtype {1} does not match input dtype {0}": "dot vdot",
     "tensordot: Expected the output tensor to have dtype {0}, but got an output tensor with dtype {1}": """
@@ -70,11 +84,25 @@ _SAME_DTYPE = {
 }
 _TEXTS = {name: text for text, names in _SAME_DTYPE.items() for name in names.split()}
 
+_JOINING = ("cat", "column_stack", "dstack", "hstack", "stack", "vstack")
+# What is said where a result cannot be cast to the dtype of ``out``, if it is not what most functions say.
+_NOT_CASTABLE = {
+    **dict.fromkeys(_JOINING, "torch.cat(): input types can't be cast to the desired output type {1}"),
+    "diag_embed": "diag: result type {0} can't be cast to the desired out= type {1}",
+    "ldexp": "ldexp can't be cast to the desired output type {1}",
+    "linalg.matrix_power": "matrix_power: Expected result to be safely castable from {0} dtype, but got result with "
+    "dtype {1}",
+    **dict.fromkeys(("nanmean", "nansum"), "\"nansum_cpu\" not implemented for '{1}'"),
+    "logsumexp": "logsumexp(): Expected floating point type for result tensor, but got: {1}",
+}
+# What is resized without a warning.
+_SILENT = {*CREATORS.split(), "addbmm", "bernoulli", "multinomial", "narrow_copy"}
 
-def with_out(function: Callable, creates: bool = False) -> Callable:
+
+def with_out(function: Callable, creates: bool = False, name: str | None = None) -> Callable:
     """The function with one more keyword, ``out``: a tensor, or a tuple of them for several results.
 
-    ``creates``: where no dtype is given, that of ``out`` is meant.
+    ``creates``: where no dtype is given, that of ``out`` is meant. ``name``: what texts call it, if not by its own.
     """
 
     @functools.wraps(function)
@@ -85,11 +113,11 @@ def with_out(function: Callable, creates: bool = False) -> Callable:
             except TypeError as error:
                 _say_what_is_missing(str(error), args)
                 raise
-        if creates:
+        if creates or function.__name__ in ("cumprod", "cumsum"):
             named.setdefault("dtype", out.dtype)
-        return _into(out, function, args, named)
+        return _into(out, function, args, named, name or function.__name__)
 
-    call.__module__ = "minitorch_bn"  # where pickle finds this one
+    call.__module__ = "minitorch_bn.linalg" if name else "minitorch_bn"  # where pickle finds this one
     return call
 
 
@@ -119,10 +147,11 @@ def _say_what_is_missing(text: str, args: tuple) -> None:
         raise TypeError(f"{name}() missing {count} required positional argument{'s' * (count == 1)}: {names}") from None
 
 
-def _into(out: Any, function: Callable, args: tuple, named: dict[str, Any]) -> Any:
+def _into(out: Any, function: Callable, args: tuple, named: dict[str, Any], name: str) -> Any:
     """Writes the results into ``out``, which is resized where it has another shape."""
     outs = tuple(out) if isinstance(out, (tuple, list)) else (out,)
-    name = function.__name__
+    if name == "nonzero" and not isinstance(out, Variable):
+        raise TypeError("nonzero(): argument 'out' must be Tensor, not tuple")
     for target in outs:
         if not isinstance(target, Variable):
             raise TypeError(f"{name}(): argument 'out' must be Tensor, not {type(target).__name__}")
@@ -136,12 +165,13 @@ def _into(out: Any, function: Callable, args: tuple, named: dict[str, Any]) -> A
         raise RuntimeError(_TEXTS[name].format("Long", out.dtype.legacy_name, name=name))
     with no_grad():
         result = function(*args, **named)
-        results = result if isinstance(result, tuple) else (result,)
+        several = isinstance(result, tuple)
+        results = result if several else (result,)
         for target, value in zip(outs, results):
-            _check_dtype(name, target, value)
+            _check_dtype("amax_indices" if several and name in ("max", "min") else _as(name, args), target, value)
         for target, value in zip(outs, results):
-            _write(target, value)
-    return type(result)(outs) if isinstance(result, tuple) else out
+            _write(target, value, name)
+    return type(result)(outs) if several else out
 
 
 def _tensors(values: Iterable) -> Iterator[Any]:
@@ -152,21 +182,33 @@ def _tensors(values: Iterable) -> Iterator[Any]:
             yield from _tensors(value)
 
 
+def _as(name: str, args: tuple) -> str:
+    """The function whose texts are used: some leave vectors or numbers to another."""
+    dimensions = [x._data.ndim for x in args if isinstance(x, Variable)]
+    if name == "matmul" and dimensions[1] == 1:
+        return "mv" if dimensions[0] > 2 else "dot" if dimensions[0] == 1 else name
+    if name == "inner" and 0 in dimensions:
+        return "mul"
+    if name == "diag" and dimensions[0] == 1:
+        return "diag_embed"
+    return "weighted_lerp" if name == "lerp" and len(dimensions) == 3 else name
+
+
 def _check_dtype(name: str, out: Any, result: Any) -> None:
+    names = result.dtype.legacy_name, out.dtype.legacy_name, c_name(result.dtype), c_name(out.dtype)
+    castable = result.dtype.category <= out.dtype.category or name == "bernoulli"
+    if name in _NOT_CASTABLE and not castable:
+        errors = {"nanmean": NotImplementedError, "nansum": NotImplementedError, **dict.fromkeys(_JOINING, TypeError)}
+        raise errors.get(name, RuntimeError)(_NOT_CASTABLE[name].format(*names))
     if name in _TEXTS and result.dtype is not out.dtype and not (name in ("all", "any") and out.dtype.itemsize == 1):
-        dtypes = result.dtype.legacy_name, out.dtype.legacy_name, c_name(result.dtype), c_name(out.dtype)
-        raise RuntimeError(_TEXTS[name].format(*dtypes, name=name))
-    if result.dtype.category > out.dtype.category:
-        if name == "ldexp":
-            raise RuntimeError(f"ldexp can't be cast to the desired output type {out.dtype.legacy_name}")
-        raise RuntimeError(
-            f"result type {result.dtype.legacy_name} can't be cast to the desired output type {out.dtype.legacy_name}"
-        )
+        raise RuntimeError(_TEXTS[name].format(*names, name=name, flag=names[0] == "Int"))
+    if not castable:
+        raise RuntimeError(f"result type {names[0]} can't be cast to the desired output type {names[1]}")
 
 
-def _write(out: Any, result: Any) -> None:
+def _write(out: Any, result: Any, name: str) -> None:
     if out._data.shape != result._data.shape:
-        if out._data.size:
+        if out._data.size and name not in _SILENT:
             import warnings
 
             warnings.warn(

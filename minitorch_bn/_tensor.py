@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from minitorch_bn import _dlpack, _inplace, _legacy, creation, dtypes, functional, random
+from minitorch_bn import _dlpack, _inplace, _legacy, _resizing, creation, dtypes, functional, random
 from minitorch_bn._device import CPU, check_device, device
 from minitorch_bn._dunder import OPERANDS, cast, dunder, short_dunder
-from minitorch_bn._layout import contiguous_format, layout, strided
+from minitorch_bn._layout import contiguous_format, layout, strided, strides_of
 from minitorch_bn._scope import METHODS, AbsentMethod
 from minitorch_bn._tensor_str import tensor_str
 from minitorch_bn.autograd import engine, hooks, inference, views
@@ -75,7 +75,7 @@ class Tensor(Variable):
 
     def stride(self, dim: int | None = None) -> Any:
         """How many elements apart neighbours are in memory, for each dimension or one."""
-        strides = tuple(s // self._data.itemsize for s in self._data.strides)
+        strides = strides_of(self._data)
         return strides if dim is None else strides[_checked_dim(dim, self._data.ndim)]
 
     @property
@@ -640,6 +640,7 @@ class Tensor(Variable):
 
     T = property(shapes.reverse_dims, doc=shapes.reverse_dims.__doc__)
     mT = property(shapes.matrix_transpose, doc=shapes.matrix_transpose.__doc__)
+    H = property(functional.conjugate_transpose, doc=functional.conjugate_transpose.__doc__)
     mH = property(functional.adjoint, doc=functional.adjoint.__doc__)
     real = property(special.real, doc=special.real.__doc__)
     reshape, view, view_as, reshape_as = shapes.reshape, shapes.view, shapes.view_as, shapes.reshape_as
@@ -713,7 +714,8 @@ class Tensor(Variable):
     index_fill_, put_, masked_scatter_ = _inplace.index_fill_, _inplace.put_, _inplace.masked_scatter_
     scatter_reduce_, fill_diagonal_, apply_ = _inplace.scatter_reduce_, _inplace.fill_diagonal_, _inplace.apply_
     squeeze_, unsqueeze_, transpose_, t_ = _inplace.squeeze_, _inplace.unsqueeze_, _inplace.transpose_, _inplace.t_
-    polygamma_, hardshrink, prelu = _inplace.polygamma_, activation.hardshrink, activation.prelu
+    polygamma_, resize_, resize_as_ = _inplace.polygamma_, _resizing.resize_, _resizing.resize_as_
+    hardshrink, prelu = activation.hardshrink, activation.prelu
     negative_, absolute_, fix_, subtract_, multiply_, divide_ = neg_, abs_, trunc_, sub_, mul_, div_
     true_divide_, arctan2_, swapaxes_, swapdims_ = div_, atan2_, transpose_, transpose_
     arcsin_, arccos_, arctan_, arcsinh_, arccosh_, arctanh_ = asin_, acos_, atan_, asinh_, acosh_, atanh_

@@ -557,6 +557,22 @@ def rsub(input: Any, other: Any, *, alpha: float = 1) -> Any:
     return arithmetic.rsub(input if alpha == 1 else input * alpha, other)
 
 
+def conjugate_transpose(input: Any) -> Any:
+    """The matrix transposed, a view; numbers are real here.
+
+    >>> import minitorch_bn as torch
+    >>> torch.tensor([[1, 2], [3, 4]]).H
+    tensor([[1, 3],
+            [2, 4]])
+    """
+    if input._data.ndim not in (0, 2):
+        way_out = " For batches of matrices, consider using tensor.mH" if input._data.ndim > 2 else ""
+        raise RuntimeError(
+            f"tensor.H is only supported on matrices (2-D tensors). Got {input._data.ndim}-D tensor.{way_out}"
+        )
+    return input.transpose(0, 1) if input._data.ndim else input.view(())
+
+
 def adjoint(input: Any) -> Any:
     """The matrices transposed: the last two dimensions swapped, a view; numbers are real here.
 

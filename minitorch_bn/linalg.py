@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from minitorch_bn._out import with_out
 from minitorch_bn.dtypes import dtype as DType
 from minitorch_bn.ops._common import (
     canonical_dim,
@@ -184,3 +185,9 @@ def multi_dot(tensors: Any) -> Any:
     result = multiplied(0, len(parts) - 1)
     result = result.squeeze(0) if row else result
     return result.squeeze(-1) if column else result
+
+
+# All of them take ``out``, but for the one that gives a view.
+for _name in __all__:
+    if _name not in ("LinAlgError", "diagonal"):
+        globals()[_name] = with_out(globals()[_name], name=f"linalg.{_name}")

@@ -692,6 +692,7 @@ row(matrix.Slogdet, matrix.slogdet, lambda a: tuple(np.linalg.slogdet(a)), regul
 
 # -- activation ----------------------------------------------------------------------------------------------------
 
+row(activation.Flat, activation.Flat.apply, lambda g, a: g, real(2, 3), real(2, 3))
 row(activation.LeakyRelu, lambda a: F.leaky_relu(a, 0.1), lambda a: np.where(a > 0, a, 0.1 * a), nonzero)
 row(activation.LeakyReluInPlace, written(lambda a: F.leaky_relu_(a, 0.1)), lambda a: np.where(a > 0, a, 0.1 * a),
     nonzero)

@@ -40,6 +40,7 @@ FLOORS = {
     "creation": 3,
     "_inplace": 3,
     "_out": 3,
+    "_resizing": 3,
     "functional": 3,
     "linalg": 3,
     "_dlpack": 3,

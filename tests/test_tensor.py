@@ -507,3 +507,27 @@ def test_pickled_view_takes_only_its_own_elements():
 def test_attributes_are_read_the_fast_way():
     """A ``__getattr__`` would make Python look every attribute of every tensor up anew, dozens in each operation."""
     assert not hasattr(torch.Tensor, "__getattr__")
+
+
+def test_resize_reads_the_memory_on():
+    x = torch.arange(6.0).view(2, 3)
+    base = x[1:]
+    assert x.t().resize_(2, 2).tolist() == [[0.0, 1.0], [2.0, 3.0]]
+    assert base.resize_(2).tolist() == [3.0, 4.0]
+    base[0] = 9
+    assert x[1, 0] == 9
+    assert x.resize_((6,)).tolist() == [0.0, 1.0, 2.0, 9.0, 4.0, 5.0]
+    assert x.resize_(8)[:6].tolist() == [0.0, 1.0, 2.0, 9.0, 4.0, 5.0]
+    assert x.resize_as_(torch.ones(1, 2)).tolist() == [[0.0, 1.0]]
+    with pytest.raises(RuntimeError, match="cannot resize variables that require grad"):
+        torch.ones(2, requires_grad=True).resize_(1)
+    with pytest.raises(
+        TypeError, match=r"resize_\(\): argument 'size' \(position 1\) must be tuple of ints, not float"
+    ):
+        torch.ones(2).resize_(2.5)
+
+
+def test_strides_without_elements():
+    assert torch.empty(0, 3).stride() == (3, 1)
+    assert torch.empty(1, 0, 3).stride() == (3, 3, 1)
+    assert torch.empty(0).stride() == (1,)

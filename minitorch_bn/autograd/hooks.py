@@ -42,6 +42,9 @@ class RemovableHandle:
         self.remove()
 
 
+RemovableHandle.__module__ = "minitorch_bn.utils.hooks"  # where users, and pickle, find it
+
+
 def add_to(hooks: dict, fn: Callable) -> RemovableHandle:
     """Puts a hook into a dictionary of hooks, last in order."""
     handle = RemovableHandle(hooks)

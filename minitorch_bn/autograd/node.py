@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from minitorch_bn.autograd import views
+from minitorch_bn.autograd import saved, views
 from minitorch_bn.autograd.grad_mode import thread
 from minitorch_bn.autograd.hooks import add_hook, call_post_accumulate_hooks
 from minitorch_bn.autograd.inference import check_saving, mark
@@ -88,6 +88,19 @@ class Node:
     def __repr__(self) -> str:
         return f"<{self.name()} object at {id(self):#x}>"
 
+    def __call__(self, *grads: Any) -> Any:
+        """The gradients of the inputs, from those of the outputs; a single one comes alone."""
+        if len(grads) != len(self.output_meta):
+            raise TypeError(f"expected {len(self.output_meta)} arguments, got {len(grads)} instead")
+        results = self.backward(*grads)
+        return results[0] if type(results) is tuple and len(results) == 1 else results
+
+    def __getattr__(self, name: str) -> Any:
+        """``_saved_self``, ``_saved_result`` and so on: what is kept for backward."""
+        if name.startswith("_saved_"):
+            return saved.look(self, name.removeprefix("_saved_"))
+        raise AttributeError(f"'{type(self).__name__}' object has no attribute '{name}'")
+
     @property
     def metadata(self) -> dict:
         """A dictionary for whatever a user wants to note on the node."""
@@ -131,7 +144,7 @@ class Node:
                     break
             else:
                 packed.append(self._pack_other(value, outputs, tensors_out))
-        self._saved = tuple(packed)
+        self._saved = tuple(map(saved.packed, packed) if saved.pack_hooks else packed)
 
     def _pack_other(self, value: Any, outputs: Sequence, tensors_out: Sequence) -> Any:
         """What is saved but no input: an output, a number, or a constant."""
@@ -164,6 +177,10 @@ class Node:
                 if counter[0] != version:
                     raise RuntimeError(self._modified_text(data, counter, version, place))
                 entry = self._connected(data, counter, place) if connect and place is not None else wrap(data)
+            elif type(entry) is saved.Packed:
+                place, entry = entry[-1], entry.unpacked()
+                if place is not None:
+                    entry = self._connected(entry._data, entry._version_counter, place)
             tensors.append(entry)
         return tuple(tensors)
 
@@ -173,9 +190,13 @@ class Node:
         if edge is None:
             return wrap(data)
         node, output_nr = edge
-        if type(node) is AccumulateGrad and node.variable._data is data:
+        if type(node) is not AccumulateGrad:
+            return wrap_output(data, node, output_nr, counter)
+        if node.variable._data is data:
             return node.variable
-        return wrap_output(data, node, output_nr, counter)
+        leaf = wrap(data).requires_grad_()  # in another form, by a hook: a leaf whose gradient goes to the same place
+        leaf._version_counter, leaf._accumulator = counter, weakref.ref(node)
+        return leaf
 
     def _modified_text(self, data: np.ndarray, counter: Any, version: int, place: int) -> str:
         from minitorch_bn.dtypes import from_numpy_dtype

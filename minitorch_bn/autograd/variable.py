@@ -21,6 +21,12 @@ class Variable:
     >>> import minitorch_bn as torch
     >>> isinstance(torch.ones(1), torch.autograd.Variable)
     True
+
+    ``Variable(tensor, requires_grad=True)``, as programs were written before tensors took part in autograd themselves,
+    gives a tensor that shares memory with the one given.
+
+    >>> torch.autograd.Variable(torch.ones(1), requires_grad=True)
+    tensor([1.], requires_grad=True)
     """
 
     __slots__ = (
@@ -47,6 +53,13 @@ class Variable:
     _hooks: dict | None = None
     _post_accumulate_hooks: dict | None = None
     _retains_grad: bool = False
+
+    def __new__(cls, data: Any = None, requires_grad: bool = False, volatile: bool = False) -> Any:
+        if data is None:
+            return _tensor_class()
+        if not isinstance(data, Variable):
+            raise TypeError(f"Variable data has to be a tensor, but got {type(data).__name__}")
+        return data.detach().requires_grad_(requires_grad)
 
     if TYPE_CHECKING:  # every instance is a Tensor, which is defined floors above
 

@@ -28,9 +28,11 @@ class Activation(Operator):
 
     ``kernel`` names its kernel and, with ``_backward``, that of its first derivative. Subclasses write the derivative
     once more as ``gradient(ctx, g, a)`` on Tensors, with ``ctx.numbers`` for the options: for when it is recorded.
+    ``straight`` says that the function is made of straight pieces.
     """
 
     kernel = derivative = ""
+    straight = False
 
     def gradient(ctx, g, a):
         raise NotImplementedError
@@ -45,19 +47,28 @@ class Activation(Operator):
         mode = thread.mode
         if not mode.grad:
             return wrap(mode.quietly(getattr(kernels, ctx.derivative), g._data, a._data, *ctx.numbers))
-        if a._data.dtype.itemsize == 2:
-            return ctx.gradient(g.float(), a.float())
-        return ctx.gradient(g, a)
+        da = ctx.gradient(g.float(), a.float()) if a._data.dtype.itemsize == 2 else ctx.gradient(g, a)
+        return Flat.apply(da, a) if ctx.straight else da
 
     def __init_subclass__(cls, name: str | None = None, **kwargs: Any) -> None:
         super().__init_subclass__(name, **kwargs)
         cls.derivative = cls.__dict__.get("derivative") or f"{cls.kernel}_backward"
 
 
+class Flat(Operator, name="ThresholdBackwardBackward0"):
+    """g, and flat in a: the gradient of a straight function, which has zeros for its own, not nothing"""
+
+    def forward(ctx, g, a):
+        return g.copy()
+
+    def backward(ctx, u):
+        return u, u.new_zeros(u.shape) if ctx.needs_input_grad[1] else None
+
+
 class LeakyRelu(Activation):
     """a where a > 0, else a slope;  da = g, or g slope"""
 
-    kernel, options = "leaky_relu", 1
+    kernel, options, straight = "leaky_relu", 1, True
 
     def gradient(ctx, g, a):
         return g.where(a > 0, g * ctx.numbers[0])
@@ -165,7 +176,7 @@ class LogSigmoid(Activation):
 class Hardtanh(Activation):
     """a limited to [low, high];  da = g strictly inside"""
 
-    kernel, options = "hardtanh", 2
+    kernel, options, straight = "hardtanh", 2, True
 
     def gradient(ctx, g, a):
         low, high = ctx.numbers
@@ -193,7 +204,7 @@ class Hardswish(Activation):
 class Hardshrink(Activation):
     """0 where |a| <= lambd, else a;  da = g where |a| > lambd"""
 
-    kernel, derivative, options = "hardshrink", "shrink_backward", 1
+    kernel, derivative, options, straight = "hardshrink", "shrink_backward", 1, True
 
     def gradient(ctx, g, a):
         (lambd,) = ctx.numbers
@@ -209,7 +220,7 @@ class Softshrink(Hardshrink):
 class Threshold(Activation):
     """a where a > threshold, else value;  da = g where a > threshold"""
 
-    kernel, options = "threshold", 2
+    kernel, options, straight = "threshold", 2, True
 
     def gradient(ctx, g, a):
         return g.masked_fill(a <= ctx.numbers[0], 0)

@@ -367,7 +367,7 @@ class ReluBackward(Operator, name="ThresholdBackwardBackward0"):
 
     def backward(ctx, u):
         (y,) = ctx.saved_tensors
-        return ReluBackward.apply(u, y), None
+        return ReluBackward.apply(u, y), u.new_zeros(u.shape) if ctx.needs_input_grad[1] else None
 
 
 class Masked(Operator, name="MaskedFillBackward0"):

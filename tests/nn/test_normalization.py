@@ -11,6 +11,7 @@ import pytest
 
 import minitorch_bn as torch
 from minitorch_bn import nn
+from minitorch_bn.nn import functional as F
 
 LAYERS = {
     "InstanceNorm1d": (lambda: nn.InstanceNorm1d(4, affine=True, track_running_stats=True), (2, 4, 6)),
@@ -151,3 +152,26 @@ def test_normalized_shape_is_a_tuple_whatever_is_given():
 def test_every_layer_is_listed(name):
     assert name in nn.__all__
     assert getattr(nn.modules, name) is getattr(nn, name)
+
+
+def test_functions_at_the_top_take_pytorchs_order():
+    x, weight, bias = torch.randn(4, 6), torch.rand(6), torch.rand(6)
+    mean, var = torch.rand(6), torch.rand(6) + 1
+    own = mean.clone(), var.clone()
+    expected = F.batch_norm(x, mean, var, weight, bias, True, 0.2, 1e-3)
+    assert torch.batch_norm(x, weight, bias, *own, True, 0.2, 1e-3, False).equal(expected)
+    assert own[0].equal(mean)
+    output, batch_mean, invstd = torch.native_batch_norm(x, weight, bias, *own, True, 0.2, 1e-3)
+    assert output.equal(expected)
+    assert batch_mean.allclose(x.mean(0), atol=1e-6)
+    assert invstd.allclose((x.var(0, unbiased=False) + 1e-3).rsqrt())
+    output, batch_mean, invstd = torch.native_batch_norm(x, weight, bias, mean, var, False, 0.2, 1e-3)
+    assert output.equal(F.batch_norm(x, mean, var, weight, bias, eps=1e-3))
+    assert batch_mean.numel() == invstd.numel() == 0
+    x3 = torch.randn(2, 6, 5)
+    assert torch.instance_norm(x3, weight, bias, None, None, True, 0.1, 1e-3, True).equal(
+        F.instance_norm(x3, weight=weight, bias=bias, eps=1e-3)
+    )
+    assert torch.layer_norm(x, (6,), weight, bias, 1e-3).equal(F.layer_norm(x, (6,), weight, bias, 1e-3))
+    assert torch.group_norm(x3, 2, weight, bias, 1e-3).equal(F.group_norm(x3, 2, weight, bias, 1e-3))
+    assert torch.rms_norm(x, (6,), weight).equal(F.rms_norm(x, (6,), weight))

@@ -187,3 +187,14 @@ def test_erf_at_the_ends():
     with np.errstate(invalid="ignore"):
         np.testing.assert_array_equal(special.erf(ends), expected)
         assert (np.signbit(special.erf(ends)) == np.signbit(expected))[~np.isnan(ends)].all()
+
+
+@pytest.mark.parametrize(
+    "function",
+    [F.relu, F.leaky_relu, F.relu6, F.hardtanh, F.hardshrink, F.softshrink, lambda x: F.threshold(x, 0.1, 0.0)],
+)
+def test_second_derivatives_of_straight_functions_are_zeros(function):
+    x = torch.tensor([-0.7, 0.3, 0.8], requires_grad=True)
+    (g,) = torch.autograd.grad(function(x).sum(), x, create_graph=True)
+    (h,) = torch.autograd.grad(g.sum(), x)
+    assert h.tolist() == [0.0, 0.0, 0.0]

@@ -50,7 +50,7 @@ OTHER_NODES = {
 OTHER_NODES_IN_PLACE = {"acosh", "as_strided", "asinh", "atanh", "polygamma", "squeeze", "t", "transpose", "unsqueeze"}
 OUT_OF_SCOPE = {
     "conj_physical",
-    "H", "mH", "chalf", "to_sparse", "resize_", "resize_as_", "empty_strided", "new_empty_strided", "cauchy",
+    "mH", "chalf", "to_sparse", "empty_strided", "new_empty_strided", "cauchy",
     "geometric", "log_normal", "svd", "linalg.svd", "svd_lowrank", "pca_lowrank", "linalg.lstsq", "linalg.pinv",
     "max_pool2d_with_indices_backward", "nn.functional.alpha_dropout", "nn.functional.feature_alpha_dropout",
     "nn.functional.fractional_max_pool2d", "nn.functional.fractional_max_pool3d", "nn.functional.rrelu",
