@@ -48,26 +48,28 @@ class Loops:
         self.shared: Callable[..., int] | None = None  # with threads that are awake
         self.can_be_shared = True
 
-    def __call__(self, steps: int, size: int, *args: Any) -> None:
-        """All steps; in parts, if ``size``, the number of elements they visit together, makes that pay."""
+    def __call__(self, steps: int, size: int, *args: Any) -> Any:
+        """All steps; in parts, if ``size``, the number of elements they visit together, makes that pay.
+
+        Gives what the function does, unless there are parts.
+        """
         try:
             if self.compiled is None:
                 with none_collected():
-                    self._run(steps, size, args, cache=True)
-            elif size <= team.FEW:
-                self.compiled(*args, 0, steps)
-            else:
-                self._run(steps, size, args, cache=True)
+                    return self._run(steps, size, args, cache=True)
+            if size <= team.FEW:
+                return self.compiled(*args, 0, steps)
+            return self._run(steps, size, args, cache=True)
         except MemoryError:
             raise
         except Exception:  # perhaps the folder of the cache cannot be written, or what lies there not be read
             self.compiled, self.can_be_shared = None, False
             try:
-                self._run(steps, size, args, cache=False)
+                return self._run(steps, size, args, cache=False)
             except Exception as error:
                 raise NotCompiled(f"{type(error).__name__}: {str(error).strip()}".splitlines()[0]) from error
 
-    def _run(self, steps: int, size: int, args: tuple, cache: bool) -> None:
+    def _run(self, steps: int, size: int, args: tuple, cache: bool) -> Any:
         compiled = self.compiled or self._compile(cache)
         parts = min(team.threads(), steps, 2 * size // team.FEW) if size > team.FEW else 1
         boxes = team.boxes(parts - 1) if parts > 1 and self.can_be_shared else None
@@ -82,7 +84,8 @@ class Loops:
             edges = [steps * i // parts for i in range(parts + 1)]
             team.share(compiled, [(*args, *edge) for edge in pairwise(edges)])
         else:
-            compiled(*args, 0, steps)
+            return compiled(*args, 0, steps)
+        return None
 
     def _compile(self, cache: bool) -> Callable[..., None]:
         import numba

@@ -17,6 +17,7 @@ import numpy as np
 
 from minitorch_bn.kernels import norm_numpy as reference
 from minitorch_bn.kernels._compiled import Loops, inner, ordered
+from minitorch_bn.kernels.norm_numpy import F64
 
 NEAR = 16  # rows that are still in the cache when they are read again
 LONG = 1 << 16  # elements: a stretch of memory long enough to be read at full speed
@@ -30,7 +31,8 @@ def batch_norm(x, weight, bias, mask, eps, rectify=False):
     if mask is not None or not x.size:
         return reference.batch_norm(x, weight, bias, mask, eps, rectify)
     rows, channels = _lies_in_rows(x), x.shape[1]
-    v, y, out = _arranged(x, x.dtype, rows), *_room(x, rows)
+    v = _arranged(x, x.dtype, rows)
+    y, out = _room(x, v.dtype, rows)
     mean, var, limit = np.empty(channels), np.empty(channels), 0.0 if rectify else NONE
     weight, bias = _numbers(weight, channels, 1.0, v.dtype), _numbers(bias, channels, 0.0, v.dtype)
     if rows:
@@ -43,16 +45,17 @@ def batch_norm(x, weight, bias, mask, eps, rectify=False):
     return as_dtype(y, x.dtype), mean, var
 
 
-def batch_norm_backward(g, x, weight, mask, mean, var, eps, with_gx=True):
-    """gx, and gw and gb (float64): see ``norm_numpy.batch_norm_backward``."""
+def batch_norm_backward(g, x, weight, mask, mean, var, eps, with_gx=True, dtype=F64):
+    """gx, and gw and gb in that dtype: see ``norm_numpy.batch_norm_backward``."""
     if mask is not None or not x.size:
-        return reference.batch_norm_backward(g, x, weight, mask, mean, var, eps, with_gx)
+        return reference.batch_norm_backward(g, x, weight, mask, mean, var, eps, with_gx, dtype)
     rows, channels = _lies_in_rows(x), x.shape[1]
     u, v = _arranged(g, x.dtype, rows), _arranged(x, x.dtype, rows)
-    gx, out = _room(x, rows) if with_gx else (None, v[:0])
-    gw, gb = np.empty(channels), np.empty(channels)
+    gx, out = _room(x, v.dtype, rows) if with_gx else (None, v[:0])
+    of_sums = F64 if dtype.itemsize == 2 else dtype
+    gw, gb = np.empty(channels, of_sums), np.empty(channels, of_sums)
     weight = _numbers(weight, channels, 1.0, v.dtype)
-    mean, var = _numbers(mean, channels, 0.0, gw.dtype), _numbers(var, channels, 1.0, gw.dtype)
+    mean, var = _numbers(mean, channels, 0.0, F64), _numbers(var, channels, 1.0, F64)
     if rows:
         sums = _sums_of_blocks(v)
         if len(sums):
@@ -60,13 +63,14 @@ def batch_norm_backward(g, x, weight, mask, mean, var, eps, with_gx=True):
         _backward_rows(len(v), v.size, u, v, weight, mean, var, eps, sums, out, gw, gb)
     else:
         _backward_runs(channels, v.size, u, v, weight, mean, var, eps, out, gw, gb)
-    return None if gx is None else as_dtype(gx, x.dtype), gw, gb
+    return None if gx is None else as_dtype(gx, x.dtype), as_dtype(gw, dtype), as_dtype(gb, dtype)
 
 
 def normalize(x, weight, bias, mean, var, eps, rectify=False):
     """weight (x - mean) / sqrt(var + eps) + bias: see ``norm_numpy.normalize``."""
     rows, channels = _lies_in_rows(x), x.shape[1]
-    v, y, out = _arranged(x, x.dtype, rows), *_room(x, rows)
+    v = _arranged(x, x.dtype, rows)
+    y, out = _room(x, v.dtype, rows)
     weight, bias = _numbers(weight, channels, 1.0, v.dtype), _numbers(bias, channels, 0.0, v.dtype)
     mean, var = _numbers(mean, channels, 0.0, v.dtype), _numbers(var, channels, 1.0, v.dtype)
     limit = 0.0 if rectify else NONE
@@ -81,7 +85,8 @@ def normalize_backward(g, x, weight, mean, var, eps, with_gx=True):
     if not with_gx:
         return batch_norm_backward(g, x, weight, None, mean, var, eps, with_gx)
     rows, channels = _lies_in_rows(x), x.shape[1]
-    u, v, gx, out = _arranged(g, x.dtype, rows), _arranged(x, x.dtype, rows), *_room(x, rows)
+    u, v = _arranged(g, x.dtype, rows), _arranged(x, x.dtype, rows)
+    gx, out = _room(x, v.dtype, rows)
     weight = _numbers(weight, channels, 1.0, v.dtype)
     r = 1.0 / np.sqrt(var.astype(np.float64) + eps)
     mean, r = _numbers(mean, channels, 0.0, v.dtype), _numbers(r, channels, 1.0, v.dtype)
@@ -100,9 +105,8 @@ def fold(running_mean, running_var, mean, var, ratio, momentum):
     """Moves running estimates: see ``norm_numpy.fold``."""
     if running_mean.dtype.char not in "fd" or type(ratio) is not float:
         return reference.fold(running_mean, running_var, mean, var, ratio, momentum)
-    finite = np.array([True])
-    _fold(1, 1, running_mean, running_var, mean, var, ratio, momentum, finite)
-    return None if finite[0] else reference.fold(running_mean, running_var, mean, var, ratio, momentum)
+    finite = _fold(1, 1, running_mean, running_var, mean, var, ratio, momentum)
+    return None if finite else reference.fold(running_mean, running_var, mean, var, ratio, momentum)
 
 
 # -- layouts ---------------------------------------------------------------------------------------------------------
@@ -126,11 +130,12 @@ def _view(x: np.ndarray, rows: bool) -> np.ndarray:
     return x.T[None] if x.ndim == 2 else x.reshape(*x.shape[:2], -1)
 
 
-def _room(x: np.ndarray, rows: bool) -> tuple[np.ndarray, np.ndarray]:
+def _room(x: np.ndarray, dtype: np.dtype, rows: bool) -> tuple[np.ndarray, np.ndarray]:
     """Memory for a result with the shape of x, and its layout if that is not copied; and the same, ``_arranged``."""
-    dtype = np.dtype(np.float32) if x.dtype.itemsize == 2 else x.dtype
     if rows == (x.ndim == 2):
         y = np.empty(x.shape, dtype)
+        if rows:
+            return y, y
     elif rows:  # channels last
         y = np.moveaxis(np.empty((len(x), *x.shape[2:], x.shape[1]), dtype), -1, 1)
     else:
@@ -140,12 +145,15 @@ def _room(x: np.ndarray, rows: bool) -> tuple[np.ndarray, np.ndarray]:
 
 def _sums_of_blocks(rows: np.ndarray) -> np.ndarray:
     """Memory for two sums of each channel in each block of rows."""
-    return np.empty((_blocks(rows) if rows.size >= PART else 0, 2, rows.shape[1]))
+    return np.empty((_blocks(rows), 2, rows.shape[1])) if rows.size >= PART else _NO_SUMS
+
+
+_NO_SUMS = np.empty((0, 2, 0))  # few rows are summed in one go
 
 
 def _blocks(rows: np.ndarray) -> int:
-    """How many blocks of rows have sums of their own; 0 if there are few rows, which are summed in one go."""
-    return min(rows.size // PART, max(len(rows) // ROWS, 2), BLOCKS) if rows.size >= PART else 0
+    """How many blocks of rows have sums of their own."""
+    return min(rows.size // PART, max(len(rows) // ROWS, 2), BLOCKS)
 
 
 def as_dtype(y: np.ndarray, dtype: np.dtype) -> np.ndarray:
@@ -159,14 +167,16 @@ def _numbers(values: np.ndarray | None, channels: int, default: float, dtype: np
 
 
 @Loops
-def _fold(running_mean, running_var, mean, var, ratio, momentum, finite, start, stop):
+def _fold(running_mean, running_var, mean, var, ratio, momentum, start, stop):
+    finite = True
     for c in range(len(mean) if start < stop else 0):
         value1, value2 = running_mean.dtype.type(mean[c]), running_var.dtype.type(ratio * var[c])
-        finite[0] &= np.isfinite(value1) & np.isfinite(value2)
-    if finite[0]:
+        finite &= np.isfinite(value1) & np.isfinite(value2)
+    if finite:
         for c in range(len(mean) if start < stop else 0):
             running_mean[c] = (1 - momentum) * running_mean[c] + momentum * mean[c]
             running_var[c] = (1 - momentum) * running_var[c] + momentum * (ratio * var[c])
+    return finite
 
 
 # -- a channel in runs: (N, C, L) ------------------------------------------------------------------------------------

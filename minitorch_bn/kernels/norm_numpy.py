@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     Passes = list[tuple[np.ufunc, np.ndarray]]  # operations, and the number of each channel that they take
 
+F64 = np.dtype(np.float64)
 BLOCK = 1 << 19  # elements of a block: 4 MiB of float64
 PART = 1 << 19  # elements of a block of float32: with smaller ones numpy's calls take longer
 ROW = 1 << 13  # elements: numpy needs hardly longer for a few long rows than for one
@@ -88,10 +89,11 @@ def batch_norm_backward(
     var: np.ndarray,
     eps: float,
     with_gx: bool = True,
+    dtype: np.dtype = F64,
 ) -> tuple[np.ndarray | None, np.ndarray, np.ndarray]:
     """gx = weight r P(g), gw = sum g xh, gb = sum g, with P(g) = g - mean g - xh mean(g xh), all within the mask.
 
-    gx is None, and its passes are saved, unless it is asked for.
+    gx is None, and its passes are saved, unless it is asked for; gw and gb have the ``dtype``.
     """
     gx = np.empty(x.shape, x.dtype) if with_gx else None
     gw, gb = np.zeros(x.shape[1]), np.zeros(x.shape[1])
@@ -119,7 +121,7 @@ def batch_norm_backward(
         _store(gx, channels, v)
 
     _for_all_channels(work, x.shape)
-    return gx, gw, gb
+    return gx, gw.astype(dtype, copy=False), gb.astype(dtype, copy=False)
 
 
 def normalize(

@@ -86,9 +86,8 @@ class BatchNormBackward(Operator, name="NativeBatchNormBackwardBackward0"):
     def forward(ctx, g, x, weight, mask, eps, statistics, with_gx):
         ctx.save_for_backward(g, x, weight, mask)
         ctx.eps = eps
-        gx, gw, gb = kernels.batch_norm_backward(g, x, weight, mask, statistics.mean, statistics.var, eps, with_gx)
-        dtype = x.dtype if weight is None else weight.dtype
-        return gx, gw.astype(dtype), gb.astype(dtype)
+        dtype, mean, var = (x if weight is None else weight).dtype, statistics.mean, statistics.var
+        return kernels.batch_norm_backward(g, x, weight, mask, mean, var, eps, with_gx, dtype)
 
     def backward(ctx, u, a, c):
         g, x, weight, mask = ctx.saved_tensors
