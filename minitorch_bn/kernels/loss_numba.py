@@ -12,11 +12,11 @@ def cross_entropy(x, target):
     """Losses, exponentials and their sums: see ``loss_numpy.cross_entropy``."""
     if not _is_plain(x) or not x.size or not target.flags.c_contiguous:
         return reference.cross_entropy(x, target)
-    exps, picked, sums = np.empty(x.shape, x.dtype), np.empty(len(x), x.dtype), np.empty(len(x), x.dtype)
-    _shift(len(x), x.size, x, target, exps, picked)
+    exps, losses, sums = np.empty(x.shape, x.dtype), np.empty(len(x), x.dtype), np.empty(len(x), x.dtype)
+    _shift(len(x), x.size, x, target, exps, losses)
     np.exp(exps, exps)  # several numbers at a time, which the compiler does not do
-    _sum(len(x), x.size, exps, sums)
-    return np.negative(picked - np.log(sums)), exps, sums
+    _sum(len(x), x.size, exps, sums, losses)
+    return losses, exps, sums
 
 
 def cross_entropy_backward(exps, sums, target, scale):
@@ -33,23 +33,25 @@ def _is_plain(a: np.ndarray) -> bool:
 
 
 @Loops
-def _shift(x, target, shifted, picked, start, stop):
+def _shift(x, target, shifted, losses, start, stop):
+    """Rows minus their largest element, and what the losses are but for the logarithms of sums."""
     for i in range(start, stop):
         row, out, top = x[i], shifted[i], x[i, 0]
         for j in range(len(row)):
             top = max(top, row[j])
         for j in range(len(row)):
             out[j] = row[j] - top
-        picked[i] = out[target[i]]
+        losses[i] = -out[target[i]]
 
 
 @Loops
-def _sum(exps, sums, start, stop):
+def _sum(exps, sums, losses, start, stop):
     for i in range(start, stop):
         row, total = exps[i], 0.0
         for j in range(len(row)):
             total += row[j]
         sums[i] = total
+        losses[i] += np.log(sums[i])
 
 
 @Loops

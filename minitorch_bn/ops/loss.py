@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from minitorch_bn.autograd.node import Operator
-from minitorch_bn.autograd.variable import wrap
+from minitorch_bn.autograd.variable import Variable, wrap
 from minitorch_bn.kernels import loss as kernels
 from minitorch_bn.ops._common import promoted, require_tensor
 from minitorch_bn.size import Size, broadcast_shapes
@@ -48,6 +48,7 @@ class CrossEntropy(Operator, name="NllLossBackward0"):
     ``r`` (a number, or one for each sample) carries class weight, divisor, and 0 for ignored samples.
     """
 
+    __slots__ = ("exps", "r", "sums")
     options = 2
 
     def forward(ctx, x, target, r, summed):
@@ -64,8 +65,7 @@ class CrossEntropy(Operator, name="NllLossBackward0"):
         return CrossEntropyGrad.apply(x, g, target, ctx.r, ctx.exps, ctx.sums), None
 
     def release(ctx):
-        super().release()
-        ctx.exps = ctx.sums = None
+        ctx._saved = ctx.exps = ctx.sums = None
 
 
 class CrossEntropy2d(CrossEntropy, name="NllLoss2DBackward0"):
@@ -411,6 +411,9 @@ def _check_target(input: Any, target: Any) -> None:
         raise RuntimeError(f"expected target dtype to be Long or Byte, but got {target.dtype.legacy_name}")
 
 
+_UNSIGNED = {1: np.uint8, 8: np.uint64}  # by size: as such, what is less than 0 is more than any class
+
+
 def _sample_weights(
     t: np.ndarray, classes: int, w: np.ndarray | None, ignore_index: int, mean: bool, dtype: np.dtype
 ) -> tuple[np.ndarray, Any, np.ndarray | None, float]:
@@ -419,7 +422,7 @@ def _sample_weights(
     r is what each sample's loss is multiplied by: class weight, 0 where ignored, divided for the mean.
     """
     valid = None
-    if t.size and (0 <= ignore_index < classes or np.maximum.reduce(t.view(f"u{t.itemsize}"), axis=None) >= classes):
+    if t.size and (0 <= ignore_index < classes or t.view(_UNSIGNED[t.itemsize]).max() >= classes):
         ignored = t == ignore_index
         if ignored.any():
             valid = ~ignored
@@ -467,7 +470,8 @@ def cross_entropy(
     tensor(0.4100)
     """
     reduction = _reduction(reduction, size_average, reduce)
-    _require_tensors("cross_entropy_loss", input=input, target=target)
+    if not (isinstance(input, Variable) and isinstance(target, Variable)):
+        _require_tensors("cross_entropy_loss", input=input, target=target)
     if not 0.0 <= label_smoothing <= 1.0:
         raise RuntimeError(f"label_smoothing must be between 0.0 and 1.0. Got: {label_smoothing:g}")
     x, t = input._data, target._data
