@@ -7,17 +7,20 @@ not in C order or not all float32 or float64 are left to the reference.
 from __future__ import annotations
 
 from functools import cache
-from itertools import accumulate, chain
+from itertools import chain
 from typing import Any
 
 import numpy as np
 
 from minitorch_bn.kernels import optim_numpy as reference
-from minitorch_bn.kernels._compiled import elementwise, inner, primitive
+from minitorch_bn.kernels._compiled import Loops, elementwise, inner, primitive
 
-# An array's Python object holds, after what every object begins with, the address of its elements: the first field of
-# PyArrayObject_fields, which is part of numpy's binary interface.
-HEADER = object.__basicsize__
+# Behind what every Python object begins with, an array's has the fields of PyArrayObject_fields, which is part of numpy's
+# binary interface: the address of its elements, how many dimensions there are (32 bits), the addresses of its shape, of
+# its strides, of its base and of its dtype, and its flags (32 bits).
+DATA = object.__basicsize__
+NDIM, SHAPE, DTYPE, FLAGS = DATA + 8, DATA + 16, DATA + 40, DATA + 48
+CARRAY = 0x0501  # in C order, aligned, and writeable
 
 
 def sgd(xs, gs, lr, weight_decay, maximize):
@@ -78,30 +81,68 @@ def _step(kernel, formula, numbers, lists, *options):
     """The loop over all parameters, or the kernel for one after the other, or the reference."""
     xs = lists[0]
     present = [arrays for arrays in lists if arrays is not None]
-    if _simple(*present):
-        ends = np.array(list(accumulate([x.size for x in xs])))
-        objects = np.fromiter(map(id, chain(*present)), np.int64, len(present) * len(xs))
+    objects = np.fromiter(map(id, chain(*present)), np.int64, len(present) * len(xs))
+    ends = _ends(xs, objects)
+    if ends is not None:
         size = ends[-1].item()
         _loop(formula.__name__)(size, size, objects, (0,) * len(present), ends, np.array(numbers, xs[0].dtype))
-        return
-    plain = getattr(reference, kernel.__name__)
-    for arrays in zip(*[[None] * len(xs) if each is None else each for each in lists]):
-        single = [None if a is None else [a] for a in arrays]
-        (kernel if _simple(*[a for a in single if a is not None]) else plain)(*single, *options)
+    elif len(xs) == 1:
+        getattr(reference, kernel.__name__)(*lists, *options)
+    else:
+        for arrays in zip(*[[None] * len(xs) if each is None else each for each in lists]):
+            kernel(*[None if a is None else [a] for a in arrays], *options)
 
 
-def _simple(*lists: list[np.ndarray]) -> bool:
-    """Whether the arrays are alike, and can be looped over, and written to, as they lie in memory, in any order."""
-    xs = lists[0]
-    if not xs or len(set(map(id, xs))) < len(xs):
-        return False
-    dtype = xs[0].dtype
-    if dtype.char not in "fd":
-        return False
-    return not [a for a in chain(*lists) if a.dtype is not dtype or not a.flags.carray]
+def _ends(xs, objects):
+    """Where each of the parameters ends, were their elements one array's.
+
+    None unless all arrays are alike, and can be looped over, and written to, as they lie in memory, in any order.
+    """
+    if not xs or len(set(map(id, xs))) < len(xs) or xs[0].dtype.char not in "fd":
+        return None
+    ends = np.empty(len(xs), np.int64)
+    _look(1, 0, objects, id(xs[0].dtype), ends)
+    return None if ends[-1] < 0 else ends
 
 
 # -- the loops -------------------------------------------------------------------------------------------------------
+
+
+@primitive
+def int32_at(typing, address):
+    """What lies at that address in memory."""
+    from numba import int32, int64
+
+    return int32(int64), _load
+
+
+@primitive
+def int64_at(typing, address):
+    """What lies at that address in memory."""
+    from numba import int64
+
+    return int64(int64), _load
+
+
+def _load(context, builder, signature, args):
+    kind = context.get_value_type(signature.return_type)
+    return builder.load(builder.inttoptr(args[0], kind.as_pointer()))
+
+
+@Loops
+def _look(objects, dtype, ends, start, stop):
+    """The ends; the last is negative if an array is not of that dtype, or not to be looped over."""
+    for array in objects:
+        if int64_at(array + DTYPE) != dtype or int32_at(array + FLAGS) & CARRAY != CARRAY:
+            ends[-1] = -1
+            return
+    end = 0
+    for k in range(len(ends)):
+        size, shape = 1, int64_at(objects[k] + SHAPE)
+        for i in range(int32_at(objects[k] + NDIM)):
+            size *= int64_at(shape + 8 * i)
+        end += size
+        ends[k] = end
 
 
 @primitive
@@ -124,7 +165,7 @@ def elements(typing, objects, lists, k, many, first, stop, like):
         parts = []
         for number in range(len(lists)):
             place = builder.gep(addresses, [builder.add(k, builder.mul(many, size(number)))])
-            field = builder.inttoptr(builder.add(builder.load(place), size(HEADER)), size.as_pointer())
+            field = builder.inttoptr(builder.add(builder.load(place), size(DATA)), size.as_pointer())
             part = context.make_array(like)(context, builder)
             data = builder.add(builder.load(field), builder.mul(first, item))
             data = builder.inttoptr(data, part.data.type)

@@ -87,11 +87,15 @@ class SGD(ElementwiseOptimizer):
             return
         states = [self.state[p] for p in params]
         started = [state.get("momentum_buffer") is not None for state in states]
-        for p, state, known in zip(params, states, started):
-            if not known:
-                state["momentum_buffer"] = zeros_like(p)
-        velocities = [state["momentum_buffer"]._data for state in states]
+        steady = all(started)
+        if not steady:
+            for p, state, known in zip(params, states, started):
+                if not known:
+                    state["momentum_buffer"] = zeros_like(p)
+        lists = [arrays, grads, [state["momentum_buffer"]._data for state in states]]
+        if steady:
+            kernels.momentum(*lists, lr, decay, kept, taken, nesterov, maximize)
+            return
         for share, which in ((taken, started), (1, [not known for known in started])):
-            if any(which):
-                lists = [list(compress(each, which)) for each in (arrays, grads, velocities)]
-                kernels.momentum(*lists, lr, decay, kept, share, nesterov, maximize)
+            chosen = [list(compress(each, which)) for each in lists]
+            kernels.momentum(*chosen, lr, decay, kept, share, nesterov, maximize)
