@@ -15,9 +15,9 @@ import numpy as np
 from minitorch_bn.kernels import optim_numpy as reference
 from minitorch_bn.kernels._compiled import Loops, elementwise, inner, primitive
 
-# Behind what every Python object begins with, an array's has the fields of PyArrayObject_fields, which is part of numpy's
-# binary interface: the address of its elements, how many dimensions there are (32 bits), the addresses of its shape, of
-# its strides, of its base and of its dtype, and its flags (32 bits).
+# Behind what every Python object begins with, an array's has the fields of PyArrayObject_fields, which is part of
+# numpy's binary interface: the address of its elements, how many dimensions there are (32 bits), the addresses of its
+# shape, of its strides, of its base and of its dtype, and its flags (32 bits).
 DATA = object.__basicsize__
 NDIM, SHAPE, DTYPE, FLAGS = DATA + 8, DATA + 16, DATA + 40, DATA + 48
 CARRAY = 0x0501  # in C order, aligned, and writeable

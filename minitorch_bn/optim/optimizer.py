@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from minitorch_bn._tensor import Tensor
-from minitorch_bn.autograd.grad_mode import enable_grad
+from minitorch_bn.autograd.grad_mode import enable_grad, thread
 from minitorch_bn.autograd.hooks import RemovableHandle, add_hook
 from minitorch_bn.autograd.variable import wrap
 from minitorch_bn.dtypes import get_default_dtype
@@ -408,12 +408,12 @@ class ElementwiseOptimizer(Optimizer):
         if closure is not None:
             with enable_grad():
                 loss = closure()
-        with np.errstate(all="ignore"):
-            for group in self.param_groups:
-                params = [p for p in group["params"] if p._grad is not None]
-                for p in params:
-                    p._version_counter[0] += 1
-                self._update_all(params, [p._grad._data for p in params], group)
+        quietly = thread.mode.quietly
+        for group in self.param_groups:
+            params = [p for p in group["params"] if p._grad is not None]
+            for p in params:
+                p._version_counter[0] += 1
+            quietly(self._update_all, params, [p._grad._data for p in params], group)
         return loss
 
     def _update_all(self, params: list[Tensor], grads: list[np.ndarray], group: dict[str, Any]) -> None:
