@@ -30,7 +30,8 @@ ROW = 1 << 13  # elements: numpy needs hardly longer for a few long rows than fo
 RUN = 1 << 9  # elements: so many with the same number are a row of their own
 SHARED = 1 << 17  # elements that one thread is done with before waking another has paid
 QUICK = 1 << 20  # the same where there are only a few passes
-FEW = 1 << 13  # elements that a pass is done with before one has decided whether it can be saved
+FEW = 1 << 13  # elements for which the calls take longer than the arithmetic
+ONES = np.ones(FEW)
 NEAR = 4  # deviations from 0 to a mean: what its passes round stays below 2e-7 of the weight (root mean square)
 
 
@@ -56,22 +57,22 @@ def batch_norm(
         if mask is not None:
             m = _load(mask, channels, "mask")
             n = np.maximum(np.add.reduce(m, axis=axis), 1.0)
-        # Sums of float32 values are exact in float64; float64 values are first shifted by one of their own, so that
-        # the deviations of a constant channel are exactly 0 here too.
-        shift = _some_value(v, m, axis) if x.dtype == np.float64 else np.zeros(1)
+        shift: np.ndarray | float = 0.0
         if x.dtype == np.float64:
+            # Sums of float32 values are exact in float64; float64 values are first shifted by one of their own, so that
+            # the deviations of a constant channel are exactly 0 here too.
+            shift = _some_value(v, m, axis)
             v -= _spread(shift, axis)
-        if m is not None:
-            v *= m
+            if m is not None:
+                v *= m
         centre = _sum(v, axis) / n
         v -= _spread(centre, axis)
         if m is not None:
             v *= m
-        var[channels] = _sum_of_products(v, v, axis) / n
-        mean[channels] = shift + centre
+        mean[channels], var[channels] = centre + shift, _sum_of_products(v, v, axis) / n
         v *= _spread(_scale(var[channels], eps, weight, channels), axis)
         if bias is not None:
-            v += _spread(bias[channels], axis)
+            v += _spread(bias[channels].astype(np.float64), axis)  # operands of one dtype go without a buffer
             if m is not None:
                 v *= m
         _store(y, channels, relu(v, out=v) if rectify else v)
@@ -108,14 +109,14 @@ def batch_norm_backward(
             centred *= m
             v *= m
         r = _scale(var[channels], eps)
-        gb[channels] = _sum(v, axis)
-        gw[channels] = r * _sum_of_products(v, centred, axis)
+        total, product = _sum(v, axis), r * _sum_of_products(v, centred, axis)
+        gb[channels], gw[channels] = total, product
         if gx is None:
             return
-        centred *= _spread(r * gw[channels] / n, axis)  # now xh mean(g xh)
+        centred *= _spread(r * product / n, axis)  # now xh mean(g xh)
         v -= centred
-        v -= _spread(gb[channels] / n, axis)
-        v *= _spread(_scale(var[channels], eps, weight, channels), axis)
+        v -= _spread(total / n, axis)
+        v *= _spread(r if weight is None else r * weight[channels], axis)
         if m is not None:
             v *= m
         _store(gx, channels, v)
@@ -250,26 +251,29 @@ def fold(
 
     If that is not finite in some channels, moves none, and gives the numbers of these channels.
     """
-    values = mean, ratio * var
-    new = [value.astype(running_mean.dtype) for value in values]
-    finite = np.isfinite(new[0]) & np.isfinite(new[1])
-    if not finite.all():
+    var, dtype = ratio * var, running_mean.dtype
+    finite = np.isfinite(mean.astype(dtype)) & np.isfinite(var.astype(dtype))
+    if not np.logical_and.reduce(finite):
         return np.flatnonzero(~finite)
-    for running, value in zip((running_mean, running_var), values, strict=True):
-        running[...] = (1 - momentum) * running + momentum * value
+    kept = 1 - momentum
+    running_mean[...] = kept * running_mean + momentum * mean
+    running_var[...] = kept * running_var + momentum * var
     return None
 
 
 def _scale(var: np.ndarray, eps: float, weight: np.ndarray | None = None, channels: slice = slice(None)) -> np.ndarray:
     """weight / sqrt(var + eps), in float64."""
-    return (1.0 if weight is None else weight[channels]) / np.sqrt(var.astype(np.float64) + eps)
+    return (1.0 if weight is None else weight[channels]) / np.sqrt(np.add(var, eps, dtype=np.float64))
 
 
 def _for_all_channels(work: Callable[[slice], None], shape: tuple[int, ...]) -> None:
-    """Calls ``work`` with slices of the channels (axis 1) of about ``BLOCK`` elements each, if there are any."""
-    if size := prod(shape):
+    """Calls ``work`` with slices of the channels (axis 1), of about ``BLOCK`` elements each; few are one slice."""
+    size = prod(shape)
+    if 0 < size <= FEW:
+        work(slice(None))
+    elif size:
         step = min(BLOCK * shape[1] // size, -(-shape[1] // threads()) if size > SHARED else shape[1])
-        with _runs(size // shape[1] if len(shape) > 2 else 1):
+        with _runs(size // shape[1] if len(shape) > 2 else step):
             in_blocks(work, [(channels,) for channels in _slices(shape[1], step)], size, SHARED)
 
 
@@ -317,9 +321,12 @@ def _load(x: np.ndarray, channels: slice, role: str) -> np.ndarray:
     block = x[:, channels]
     if x.ndim > 2:
         block = np.moveaxis(block, 1, 0)  # (N, c, *) -> (c, N, *)
-    loaded = scratch(f"norm {role}", block.shape, np.float64)
-    loaded[...] = block
-    return loaded.reshape(block.shape[0], -1)
+    if block.size <= FEW:
+        loaded = block.astype(np.float64, order="C")
+    else:
+        loaded = scratch(f"norm {role}", block.shape, np.float64)
+        loaded[...] = block
+    return loaded if x.ndim == 2 else loaded.reshape(block.shape[0], -1)
 
 
 def _store(y: np.ndarray, channels: slice, v: np.ndarray) -> None:
@@ -338,7 +345,7 @@ def _reduced(x: np.ndarray) -> tuple[int, int]:
 
 def _spread(per_channel: np.ndarray, axis: int) -> np.ndarray:
     """(c,) as a row or column that broadcasts against a block."""
-    return per_channel.reshape((1, -1) if axis == 0 else (-1, 1))
+    return per_channel if axis == 0 else per_channel[:, None]
 
 
 def _some_value(v: np.ndarray, m: np.ndarray | None, axis: int) -> np.ndarray:
@@ -348,10 +355,19 @@ def _some_value(v: np.ndarray, m: np.ndarray | None, axis: int) -> np.ndarray:
 
 
 def _sum(a: np.ndarray, axis: int) -> np.ndarray:
-    """sum a for each channel of a block; ``np.sum`` takes three times as long."""
-    return np.einsum("nc->c" if axis == 0 else "cm->c", a)
+    """sum a for each channel of a block.
+
+    BLAS is quick where there are few values, and with more of them it would wake threads for each long channel. There
+    ``np.sum`` takes three times as long as ``np.einsum``, but not from row to row.
+    """
+    if a.size <= FEW:
+        ones = ONES[: a.shape[axis]]
+        return ones.dot(a) if axis == 0 else a.dot(ones)
+    return np.add.reduce(a, axis=0) if axis == 0 else np.einsum("cm->c", a)
 
 
 def _sum_of_products(a: np.ndarray, b: np.ndarray, axis: int) -> np.ndarray:
-    """sum a b for each channel of a block; not by BLAS, whose threads would be woken for each long channel."""
+    """sum a b for each channel of a block."""
+    if a.size <= FEW:
+        return _sum(a * b, axis)
     return np.einsum("nc,nc->c" if axis == 0 else "cm,cm->c", a, b)
