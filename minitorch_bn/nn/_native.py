@@ -56,7 +56,7 @@ def native_batch_norm(
     >>> mean, invstd
     (tensor([ 2., 20.]), tensor([1.0000, 0.1000]))
     """
-    output, batch = normalized(input, running_mean, running_var, weight, bias, training, eps, None)
+    output, batch = normalized(input, (running_mean, running_var, weight, bias, training, eps))
     dtype = np.float64 if input._data.dtype == np.float64 else np.float32
     if not training:
         return output, wrap(np.empty(0, dtype)), wrap(np.empty(0, dtype))

@@ -19,13 +19,13 @@ def is_plain(input: Any, running_mean: Any, running_var: Any, weight: Any, bias:
     if not isinstance(input, Variable) or running_mean is None or running_var is None or weight is None or bias is None:
         return False
     x, mean, var, w, b = input._data, running_mean._data, running_var._data, weight._data, bias._data
-    dtype = x.dtype
+    shape, dtype = x.shape, x.dtype
     return (
-        mean.shape == var.shape == w.shape == b.shape == x.shape[1:2]
+        mean.shape == var.shape == w.shape == b.shape == shape[1:2]
         and mean.dtype is var.dtype is w.dtype is b.dtype is dtype
         and dtype.char in "fd"
-        and 1 < x.ndim
-        and x.size != x.shape[1]
+        and len(shape) > 1
+        and x.size != shape[1]
         and eps > 0
         and not (running_mean._requires_grad or running_var._requires_grad)
         and running_mean._view is running_var._view is None

@@ -64,6 +64,7 @@ class BatchNorm(Operator, name="NativeBatchNormBackward0"):
     With ``rectify`` its array is max(y, 0), for a ReLU behind it that ``elementwise.rectified`` records.
     """
 
+    __slots__ = ("eps", "statistics")
     options = 3
 
     def forward(ctx, x, weight, bias, mask, eps, statistics, rectify):
@@ -125,7 +126,8 @@ class FixedBatchNorm(Operator, name="NativeBatchNormBackward0"):
     def forward(ctx, x, weight, bias, mean, var, eps, rectify):
         _, need_w, need_b = ctx.needs_input_grad
         ctx.save_for_backward(x if need_w or need_b else None, weight)
-        ctx.given = mean.copy(), var.copy(), eps  # the running estimates may have moved on when backward comes
+        if any(ctx.needs_input_grad):  # by then the running estimates may have moved on
+            ctx.given = mean.copy(), var.copy(), eps
         return kernels.normalize(x, weight, bias, mean, var, eps, rectify)
 
     def backward(ctx, g):
@@ -207,25 +209,18 @@ def batch_norm(
     (tensor([0.2000, 2.0000]), tensor([ 1.1000, 20.9000]))
     """
     checks.check_momentum(momentum)
-    output, batch = normalized(input, running_mean, running_var, weight, bias, training, eps, mask, channel_dim)
+    options = running_mean, running_var, weight, bias, training, eps
+    output, batch = normalized(input, options, mask, channel_dim)
     if training:
         fold(batch, running_mean, running_var, momentum)
     return output
 
 
 def normalized(
-    input: Any,
-    mean: Any,
-    var: Any,
-    weight: Any,
-    bias: Any,
-    training: bool,
-    eps: float,
-    mask: Any = None,
-    channel_dim: int = 1,
-    rectify: bool = False,
+    input: Any, options: tuple, mask: Any = None, channel_dim: int = 1, rectify: bool = False
 ) -> tuple[Any, Statistics]:
     """The output of ``batch_norm``, and the batch's statistics, yet to be folded into the running estimates."""
+    mean, var, weight, bias, training, eps = options
     x = input if channel_dim == 1 or input.dim() < 2 else input.movedim(channel_dim, 1)
     if not checks.is_plain(x, mean, var, weight, bias, eps):
         checks.check_batch_norm(x, mean, var, weight, bias, training, eps, channel_dim)

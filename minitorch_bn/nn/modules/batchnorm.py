@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import math
-import warnings
 from typing import Any, ClassVar
-
-import numpy as np
 
 from minitorch_bn import creation, dtypes
 from minitorch_bn.autograd.variable import Variable
 from minitorch_bn.nn import init
+from minitorch_bn.nn.modules._batchnorm_checks import check_configuration, refuse_dim
 from minitorch_bn.nn.modules._registered import registered
 from minitorch_bn.nn.modules._running_stats import take_in
 from minitorch_bn.nn.modules.module import Module
@@ -56,7 +53,7 @@ class _NormBase(Module):
         bias: bool,
     ) -> None:
         super().__init__()
-        _check_configuration(num_features, eps, momentum)
+        check_configuration(num_features, eps, momentum)
         self.num_features = num_features
         self.eps = eps
         self.momentum = momentum
@@ -144,14 +141,15 @@ class _BatchNorm(_NormBase):
         use_batch = training or (mean is None and var is None)
         if training and not self.track_running_stats:
             mean = var = None
-        options = mean, var, self.weight, self.bias, use_batch, self.eps
-        size, axis, rectify = self.virtual_batch_size, self.channel_dim, False
+        options, axis = (mean, var, self.weight, self.bias, use_batch, self.eps), self.channel_dim
+        size, rectify = self.virtual_batch_size, False
         if size is None or not training or size >= input.shape[0]:
             rectify = relu is not None and axis == 1 and isinstance(input, Variable) and input._data.dtype.char in "fd"
-            output, *batches = normalized(input, *options, mask, axis, rectify)
+            output, batch = normalized(input, options, mask, axis, rectify)
+            batches = [batch]
         else:
             rows = self._virtual_batches(input, size)
-            parts = [normalized(input[some], *options, _rows_of(mask, input, some), axis) for some in rows]
+            parts = [normalized(input[some], options, _rows_of(mask, input, some), axis) for some in rows]
             output, batches = cat([y for y, _ in parts]), [batch for _, batch in parts]
         if training and self.track_running_stats:
             for batch in batches:
@@ -217,7 +215,7 @@ class BatchNorm1d(_BatchNorm):
 
     def _check_input_dim(self, input: Any) -> None:
         if input.dim() not in (2, 3):
-            _refuse_dim("2D or 3D", "(N, C) or (N, C, L)", input)
+            refuse_dim("2D or 3D", "(N, C) or (N, C, L)", input)
 
 
 class BatchNorm2d(_BatchNorm):
@@ -238,7 +236,7 @@ class BatchNorm2d(_BatchNorm):
 
     def _check_input_dim(self, input: Any) -> None:
         if input.dim() != 4:
-            _refuse_dim("4D", "(N, C, H, W)", input)
+            refuse_dim("4D", "(N, C, H, W)", input)
 
 
 class BatchNorm3d(_BatchNorm):
@@ -251,45 +249,12 @@ class BatchNorm3d(_BatchNorm):
 
     def _check_input_dim(self, input: Any) -> None:
         if input.dim() != 5:
-            _refuse_dim("5D", "(N, C, D, H, W)", input)
+            refuse_dim("5D", "(N, C, D, H, W)", input)
 
 
 def _rows_of(mask: Any, input: Any, rows: slice) -> Any:
     """The part of a mask, which may broadcast, that belongs to some samples of the input."""
     return None if mask is None else expanded_mask(mask, input)[rows]
-
-
-def _refuse_dim(expected: str, layout: str, input: Any) -> None:
-    raise ValueError(
-        f"expected {expected} input (got {input.dim()}D input)\nThe layer takes {layout}; the input has shape "
-        f"{list(input.shape)}."
-    )
-
-
-def _check_configuration(num_features: Any, eps: Any, momentum: Any) -> None:
-    """Refuses what can only go wrong later."""
-    if isinstance(num_features, bool) or not isinstance(num_features, (int, np.integer)):
-        raise TypeError(
-            f"empty(): argument 'size' (position 1) must be tuple of ints, not {type(num_features).__name__}\n"
-            "num_features is the number of channels, a whole number"
-        )
-    if num_features < 0:
-        raise RuntimeError(f"Trying to create tensor with negative dimension {num_features}: [{num_features}]")
-    for name, value in (("eps", eps), ("momentum", momentum)):
-        if name == "momentum" and value is None:
-            continue
-        if isinstance(value, bool) or not isinstance(value, (int, float, np.number)):
-            raise TypeError(f"{name} must be a number, but got {type(value).__name__}")
-        if not math.isfinite(value):
-            raise ValueError(f"{name} must be finite, but got {value}")
-    if eps < 0:
-        raise ValueError(f"batch_norm eps must be non-negative, but got {eps}")
-    if momentum is not None and 0.9 <= momentum < 1:
-        warnings.warn(
-            f"momentum={momentum} lets the running estimates follow almost only the last batch: here momentum is the "
-            f"weight of the new batch. 0.9 in Keras or JAX is 0.1 here; you may mean momentum={1 - momentum:.4g}.",
-            stacklevel=4,
-        )
 
 
 def __getattr__(name: str) -> Any:

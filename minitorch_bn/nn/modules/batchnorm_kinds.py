@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any, TypeVar
 
 from minitorch_bn import dtypes
-from minitorch_bn.nn.modules.batchnorm import BatchNorm1d, BatchNorm2d, BatchNorm3d, _BatchNorm, _refuse_dim
+from minitorch_bn.nn.modules._batchnorm_checks import refuse_dim
+from minitorch_bn.nn.modules.batchnorm import BatchNorm1d, BatchNorm2d, BatchNorm3d, _BatchNorm
 from minitorch_bn.nn.modules.lazy import _LazyNormBase
 from minitorch_bn.nn.modules.module import Module
 
@@ -96,7 +97,7 @@ class SyncBatchNorm(_BatchNorm):
 
     def _check_input_dim(self, input: Any) -> None:
         if input.dim() < 2:
-            _refuse_dim("at least 2D", "(N, C, *)", input)
+            refuse_dim("at least 2D", "(N, C, *)", input)
         if input.shape[self.channel_dim] == 0:
             raise ValueError("SyncBatchNorm number of input channels should be non-zero")
 

@@ -48,9 +48,8 @@ class _BatchRenorm(_BatchNorm):
             return super().forward(input, mask)
         self._check_input_dim(input)
         bounds = _check_bounds(self.rmax, self.dmax)
-        standard, batch = normalized(
-            input, self.running_mean, self.running_var, None, None, True, self.eps, mask, self.channel_dim
-        )
+        options = self.running_mean, self.running_var, None, None, True, self.eps
+        standard, batch = normalized(input, options, mask, self.channel_dim)
         r, d = self._correction(batch, *bounds)
         if self.weight is not None:
             r, d = self.weight * r, self.weight * d

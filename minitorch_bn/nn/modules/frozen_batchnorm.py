@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from minitorch_bn import creation
 from minitorch_bn.nn import functional as F
-from minitorch_bn.nn.modules.batchnorm import BatchNorm1d, BatchNorm2d, BatchNorm3d, _BatchNorm, _check_configuration
+from minitorch_bn.nn.modules._batchnorm_checks import check_configuration
+from minitorch_bn.nn.modules.batchnorm import BatchNorm1d, BatchNorm2d, BatchNorm3d, _BatchNorm
 from minitorch_bn.nn.modules.module import Module
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ class _FrozenBatchNorm(Module):
         dtype: DType | None = None,
     ) -> None:
         super().__init__()
-        _check_configuration(num_features, eps, None)
+        check_configuration(num_features, eps, None)
         self.num_features = num_features
         self.eps = eps
         self.channel_dim = channel_dim
