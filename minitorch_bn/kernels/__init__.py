@@ -16,5 +16,19 @@ norm = Family("norm")
 optim = Family("optim")
 pool = Family("pool")
 rows = Family("rows")
+softmax = Family("softmax")
 
-__all__ = ["in_use", "use", "activation", "blas", "conv", "elementwise", "loss", "norm", "optim", "pool", "rows"]
+__all__ = [
+    "in_use",
+    "use",
+    "activation",
+    "blas",
+    "conv",
+    "elementwise",
+    "loss",
+    "norm",
+    "optim",
+    "pool",
+    "rows",
+    "softmax",
+]

@@ -109,6 +109,12 @@ def inner(function: Callable) -> Callable:
     return function
 
 
+def reordered(function: Callable) -> Callable:
+    """Such a function whose sums may be taken in any order, even where those of its loop may not."""
+    function.is_inner = {"fastmath": {"contract", "nsz", "reassoc"}}  # type: ignore[attr-defined]
+    return function
+
+
 def fused(function: Callable) -> Callable:
     """Such a function of numbers, in which a * b + c may be rounded once; however long, it becomes part of its loop."""
     function.is_inner = {"fastmath": {"contract"}, "forceinline": True}  # type: ignore[attr-defined]
