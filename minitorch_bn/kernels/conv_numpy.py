@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 
 BLOCK = 1 << 19  # elements of a block of columns: two megabytes of float32, a second-level cache
 NARROWEST = 1024  # columns of a block, at least: BLAS reads all filters again for each block
+SPARSE = 4  # elements of the input's gradient for each of g, from where on most of what is multiplied would be zeros
 
 ALL = slice(None)
 
@@ -50,7 +51,7 @@ def conv_output_shape(spatial: Shape, kernel: Shape, stride: Shape, padding: Pad
     (14, 14)
     """
     sizes = zip(spatial, kernel, stride, padding, dilation, strict=True)
-    return tuple((n + sum(_sides(p)) - d * (k - 1) - 1) // s + 1 for n, k, s, p, d in sizes)
+    return tuple((n + sum(sides(p)) - d * (k - 1) - 1) // s + 1 for n, k, s, p, d in sizes)
 
 
 def conv(
@@ -64,7 +65,7 @@ def conv(
     """
     filters = _as_matrices(w, groups)  # (O, C/G, kh, kw) -> (G, O/G, K)
     start = None if bias is None else bias.astype(filters.dtype).reshape(groups, -1, 1)  # (O,) -> (G, O/G, 1)
-    if prod(w.shape[2:]) == max(stride) == 1 and not any(map(any, map(_sides, padding))):
+    if prod(w.shape[2:]) == max(stride) == 1 and not any(map(any, map(sides, padding))):
         # The input is its own columns: (N, C, H, W) -> (N, G, C/G, H*W)
         pixels = x.reshape(x.shape[0], groups, w.shape[1], prod(x.shape[2:])).astype(filters.dtype, copy=False)
         y = filters @ pixels
@@ -101,10 +102,11 @@ def conv_input_grad(
     shape = (g.shape[0], w.shape[1] * groups, *input_spatial_shape)
     kernel = w.shape[2:]
     finite = bool(np.isfinite(w).all())  # the ways that save time multiply the filters by zeros
-    before = [_sides(p)[0] for p in padding]
+    before = [sides(p)[0] for p in padding]
     sizes = zip(input_spatial_shape, g.shape[2:], kernel, before, dilation, strict=True)
     spread = tuple((d * (k - 1) - p, n + p - o) for n, o, k, p, d in sizes)
-    if finite and max(stride) == 1 and min(map(min, spread)) >= 0 and w.shape[0] <= 4 * shape[1]:
+    is_dense = prod(input_spatial_shape) <= SPARSE * prod(g.shape[2:])
+    if finite and is_dense and max(stride) == 1 and min(map(min, spread)) >= 0 and w.shape[0] <= 4 * shape[1]:
         # To read columns is faster than to add to them, unless there are many more of them.
         return conv(g, turned(w, groups), stride, spread, dilation, groups, bias)
     filters = _as_matrices(w, groups).swapaxes(1, 2)  # (O, C/G, kh, kw) -> (G, K, O/G)
@@ -174,9 +176,9 @@ class _Columns:
         self.batch, self.channels, *spatial = shape
         self.spatial, self.kernel, self.groups = spatial, kernel, groups
         self.stride, self.dilation = stride, dilation
-        self.before = [_sides(p)[0] for p in padding]
+        self.before = [sides(p)[0] for p in padding]
         self.out = self.grid = conv_output_shape(tuple(spatial), kernel, stride, padding, dilation)
-        self.padded = [n + sum(_sides(p)) for n, p in zip(spatial, padding, strict=True)]
+        self.padded = [n + sum(sides(p)) for n, p in zip(spatial, padding, strict=True)]
         wide_grid = (self.out[0], *self.padded[1:])
         if wide and max(stride) == 1 and prod(wide_grid) <= 2 * prod(self.out):
             self.grid = wide_grid
@@ -267,7 +269,7 @@ class _Columns:
         return (ALL, ALL, ALL, *map(slice, self.out[1:]))
 
 
-def _sides(padding: int | tuple[int, int]) -> tuple[int, int]:
+def sides(padding: int | tuple[int, int]) -> tuple[int, int]:
     """The padding of one dimension before and after."""
     return padding if isinstance(padding, tuple) else (padding, padding)
 

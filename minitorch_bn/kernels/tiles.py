@@ -108,6 +108,12 @@ def copy(x: Array, start: int, y: Array, at: int, count: int) -> None:
     y[at : at + count] = x[start : start + count]
 
 
+@instruction
+def copy_every_second(x: Array, start: int, y: Array, at: int, numbers: Tuple) -> None:
+    """As many elements of ``x`` as there are numbers, every second from ``start`` on, to ``y``: 4 or 8 at once."""
+    y[at : at + len(numbers)] = x[start : start + 2 * len(numbers) - 1 : 2]
+
+
 @cache
 def instructions() -> dict[str, Any]:
     """The compiled forms of the functions above."""
@@ -260,6 +266,27 @@ def instructions() -> dict[str, Any]:
 
         return types.void(x, int64, y, int64, int64), generate
 
+    @intrinsic
+    def copy_every_second(typing: Any, x: Any, start: Any, y: Any, at: Any, numbers: Any) -> Any:
+        def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            of, (source, start, target, at, _), count = (
+                Writer(context, builder, Tile(x.dtype, 1, 1)),
+                args,
+                len(numbers),
+            )
+            pointer = ir.VectorType(of.vector.element, count).as_pointer()
+            # The second half begins one early, so as to read nothing beyond the last number.
+            halves = [
+                builder.load(builder.bitcast(of.pointer(x, source, start, of.number(half)), pointer), align=of.bytes)
+                for half in (0, count - 1)
+            ]
+            mask = ir.Constant(ir.VectorType(ir.IntType(32), count), [2 * i + (2 * i >= count) for i in range(count)])
+            place = builder.bitcast(of.pointer(y, target, at), pointer)
+            builder.store(builder.shuffle_vector(*halves, mask), place, align=of.bytes)
+            return context.get_dummy_value()
+
+        return types.void(x, int64, y, int64, numbers), generate
+
     return {
         "filled": filled,
         "add_scaled": add_scaled,
@@ -267,4 +294,5 @@ def instructions() -> dict[str, Any]:
         "write": write,
         "add_sums": add_sums,
         "copy": copy,
+        "copy_every_second": copy_every_second,
     }

@@ -24,9 +24,10 @@ def test_all_loops_are_right_there_too(tmp_path, processor):
     environment = {**os.environ, **chosen, "NUMBA_CACHE_DIR": str(tmp_path)}
     printed = subprocess.run([sys.executable, "-c", width], env=environment, capture_output=True, text=True, check=True)
     assert printed.stdout.strip() == ("32" if "+avx" in PROCESSORS[processor] else "16")
-    tests = str(Path(__file__).parent / "test_numba.py")
+    tests = [str(Path(__file__).parent / name) for name in ("test_numba.py", "test_conv_numba.py")]
+    chosen_tests = "formula or convolution or copied"
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", tests, "-k", "formula or convolution"],
+        [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *tests, "-k", chosen_tests],
         env=environment,
         capture_output=True,
         text=True,
