@@ -23,7 +23,7 @@ from __future__ import annotations
 from functools import lru_cache
 from itertools import product
 from math import prod
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -160,7 +160,7 @@ def _flat(x: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(x).reshape(-1)
 
 
-def _volume(shape: tuple[int, ...], one: int = 1) -> tuple[int, ...]:
+def _volume(shape: tuple, one: Any = 1) -> Any:
     """One number each for depth, rows and columns: a sequence is an image of one column, an image a volume of one."""
     return ((one, *shape, one), (one, *shape), shape)[len(shape) - 1]
 
@@ -193,9 +193,10 @@ class _Tables(NamedTuple):
 @lru_cache(maxsize=256)
 def _plan(shape, kernel, stride, padding, dilation, groups, itemsize):
     out = reference.conv_output_shape(shape[2:], kernel, stride, padding, dilation)
-    offsets = [np.arange(k) * d - reference.sides(p)[0] for k, p, d in zip(kernel, padding, dilation, strict=True)]
+    sizes, zero = zip(kernel, padding, dilation, strict=True), np.zeros(1, np.int64)
+    offsets = _volume(tuple(np.arange(k) * d - reference.sides(p)[0] for k, p, d in sizes), zero)
     order = np.arange(shape[1] // groups * prod(kernel))
-    parts, offsets = np.array([[0, 0, 0, 0, len(order)]]), _volume(tuple(offsets), np.zeros(1, np.int64))
+    parts = np.array([[0, 0, 0, 0, len(order)]])
     return _new_plan(shape, _volume(out), _volume(stride), offsets, groups, itemsize, order, parts, (1, 1, 1))
 
 
@@ -203,24 +204,23 @@ def _plan(shape, kernel, stride, padding, dilation, groups, itemsize):
 def _adjoint_plan(shape, spatial, kernel, stride, padding, dilation, groups, itemsize):
     """The same, and the order in which the weights come, if there are several parts."""
     # A weight k reads g for the input's element s q + r at q + offset, where s offset = r + padding - dilation k.
-    offsets, residues, zero = [], [], np.zeros(1, np.int64)
-    for k, s, p, d in zip(kernel, stride, padding, dilation, strict=True):
-        ahead = reference.sides(p)[0] - d * np.arange(k)
-        offsets.append(-(-ahead // s))
-        residues.append(-ahead % s)
-    offsets, residues, spread = _volume(tuple(offsets), zero), _volume(tuple(residues), zero), _volume(stride)
+    sizes, zero = zip(kernel, padding, dilation, strict=True), np.zeros(1, np.int64)
+    behind = _volume(tuple(np.arange(k) * d - reference.sides(p)[0] for k, p, d in sizes), zero)
+    spread = _volume(stride)
+    offsets = [-(of // s) for of, s in zip(behind, spread, strict=True)]
+    residues = [of % s for of, s in zip(behind, spread, strict=True)]
     grid = tuple(-(-n // s) for n, s in zip(_volume(spatial), spread, strict=True))
     channels = shape[1] // groups
     weights = np.arange(channels * prod(kernel)).reshape(channels, *map(len, offsets))
-    order, parts = [], []
+    order, parts, end = [], [], 0
     for part in product(*map(range, spread)):
         taps = np.ix_(*(of == r for of, r in zip(residues, part, strict=True)))
-        chosen = weights[(slice(None), *taps)].reshape(-1)
-        parts.append((*part, len(order), len(order) + len(chosen)))
-        order.extend(chosen)
-    order, parts = np.array(order), np.array(parts)
-    plan = _new_plan(shape, grid, (1, 1, 1), offsets, groups, itemsize, order, parts, spread)
-    return *plan, order if len(parts) > 1 else None
+        order.append(weights[(slice(None), *taps)].reshape(-1))
+        parts.append((*part, end, end + len(order[-1])))
+        end += len(order[-1])
+    first_to_last = np.concatenate(order)
+    plan = _new_plan(shape, grid, (1, 1, 1), offsets, groups, itemsize, first_to_last, np.array(parts), spread)
+    return *plan, first_to_last if len(parts) > 1 else None
 
 
 def _new_plan(shape, grid, stride, offsets, groups, itemsize, order, parts, spread):
