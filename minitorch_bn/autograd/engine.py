@@ -17,8 +17,9 @@ from typing import Any
 import numpy as np
 
 from minitorch_bn.autograd.grad_mode import Mode, thread
+from minitorch_bn.autograd.holders import COMES_FROM_ONE_PLACE, IN_ONE_PLACE, has_its_own_array
 from minitorch_bn.autograd.hooks import call_chain, call_node_hooks, call_post_accumulate_hooks, call_tensor_hooks
-from minitorch_bn.autograd.node import ONE_EDGE, ONE_WAY, AccumulateGrad, Node, accumulate, gradient_edge
+from minitorch_bn.autograd.node import AccumulateGrad, Node, accumulate, gradient_edge
 from minitorch_bn.autograd.variable import Variable, wrap
 from minitorch_bn.dtypes import from_numpy_dtype
 
@@ -73,8 +74,8 @@ def run_backward(
                 if grad._data.shape != shape or grad._data.dtype is not dtype:
                     grad = fit(grad, shape, dtype)
                 is_leaf = at_once and type(node) is AccumulateGrad and not node._hooked
-                if is_leaf and (node is due or getrefcount(node) == ONE_EDGE):  # nothing else can arrive
-                    alone = getrefcount(grad) <= ONE_WAY
+                if is_leaf and (node is due or getrefcount(node) == IN_ONE_PLACE):  # nothing else can come
+                    alone = getrefcount(grad) <= COMES_FROM_ONE_PLACE
                     if node.variable._hooks is not None:
                         grad = call_chain(node.variable._hooks, grad)
                     node.backward(grad, alone and not mode.gradients_seen)
@@ -83,7 +84,8 @@ def run_backward(
                 if number in waiting:
                     node_grads = waiting[number][1]
                     so_far = node_grads[output_nr]
-                    node_grads[output_nr] = grad if so_far is None else _add(so_far, grad, mode)
+                    alone = getrefcount(so_far) == IN_ONE_PLACE
+                    node_grads[output_nr] = grad if so_far is None else _add(so_far, grad, alone, mode)
                 else:
                     node_grads = [None] * len(meta)
                     node_grads[output_nr] = grad
@@ -100,7 +102,9 @@ def run_backward(
                 ends = not runs[node]  # type: ignore[index]
                 if ends and hooked and not stop_there:  # else the backward around this one calls them
                     _call_hooks(node, node_grads)
-                _capture(node, node_grads, captures)  # on the way to another capture: before the hooks, as in PyTorch
+                for i, grad in enumerate(node_grads):  # on the way to another capture: before the hooks, as in PyTorch
+                    if (node, i) in captures:
+                        captures[node, i] = grad
                 if ends:
                     edges, results = [], []
                     continue
@@ -119,9 +123,14 @@ def run_backward(
         mode.grad, mode.gradients_seen = before
 
 
-def _add(a: Any, b: Any, mode: Mode) -> Any:
-    """The sum of two gradients, on the tape if this backward is itself recorded."""
-    return a + b if mode.grad else wrap(mode.quietly(np.add, a._data, b._data))
+def _add(a: Any, b: Any, alone: bool, mode: Mode) -> Any:
+    """The sum of two gradients; on the tape if this backward is itself recorded, else in a if nobody else has that."""
+    if mode.grad:
+        return a + b
+    if alone and not mode.gradients_seen and has_its_own_array(a):
+        mode.quietly(np.add, a._data, b._data, a._data)
+        return a
+    return wrap(mode.quietly(np.add, a._data, b._data))
 
 
 def fit(grad: Any, shape: tuple[int, ...], dtype: np.dtype) -> Any:
@@ -157,12 +166,6 @@ def _call_hooks(node: Node, grads: list) -> None:
         call_tensor_hooks(node, grads)
     if type(node) is AccumulateGrad and node.variable._hooks is not None:
         grads[0] = call_chain(node.variable._hooks, grads[0])
-
-
-def _capture(node: Node, grads: list, captures: dict) -> None:
-    for output_nr, grad in enumerate(grads):
-        if (node, output_nr) in captures:
-            captures[node, output_nr] = grad
 
 
 def _nodes_towards(roots: list[Node], targets: set[Node], stop_there: bool) -> dict[Node, bool]:

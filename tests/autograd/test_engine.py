@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import minitorch_bn as torch
-from minitorch_bn.autograd import backward, grad
+from minitorch_bn.autograd import backward, engine, grad
 
 
 @pytest.fixture
@@ -430,3 +430,38 @@ def test_a_given_gradient_may_be_a_leaf_that_no_graph_has_seen_yet():
     x.clone().backward(given, create_graph=True)
     x.grad.sum().backward()
     assert given.grad.tolist() == [1, 1]
+
+
+def test_a_sum_on_its_way_changes_no_gradient_that_others_get():
+    a, w = (torch.ones(3, requires_grad=True) for _ in range(2))
+    c, steps, y = torch.tensor([1.0, 2.0, 3.0]), [], a
+    for _ in range(4):
+        y = y + w
+        y.retain_grad()
+        steps.append(y)
+    (y * c).sum().backward(retain_graph=True)
+    for tensor in (a, *steps):
+        assert tensor.grad.tolist() == c.tolist()
+    assert w.grad.tolist() == (4 * c).tolist()
+    grads = torch.autograd.grad(y, [*steps, w, a], c)
+    assert [g.tolist() for g in grads] == [c.tolist()] * 4 + [(4 * c).tolist(), c.tolist()]
+    assert c.tolist() == [1.0, 2.0, 3.0]
+
+
+def test_gradients_meet_in_one_array(monkeypatch):
+    w = torch.full((1000,), 0.5, requires_grad=True)
+    y, in_place, add = w, [], engine._add
+    for _ in range(6):
+        y = y * w
+
+    def watched(first, *others):
+        total = add(first, *others)
+        in_place.append(total is first)
+        return total
+
+    monkeypatch.setattr(engine, "_add", watched)
+    y.backward(torch.ones(1000), retain_graph=True)
+    assert in_place == [True] * 6
+    torch.testing.assert_close(w.grad, torch.full((1000,), 7 * 0.5**6))
+    torch.autograd.grad(y, w, torch.ones(1000), create_graph=True)
+    assert in_place[6:] == [False] * 6
