@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 F64 = np.dtype(np.float64)
 BLOCK = 1 << 19  # elements of a block: 4 MiB of float64
 PART = 1 << 19  # elements of a block of float32: with smaller ones numpy's calls take longer
-ROW = 1 << 13  # elements: numpy needs hardly longer for a few long rows than for one
+ROW = 1 << 11  # elements: numpy needs hardly longer for many such rows than for one
+LONG = 1 << 13  # elements with numbers of their own that stay in the first-level cache
 RUN = 1 << 9  # elements: so many with the same number are a row of their own
 SHARED = 1 << 17  # elements that one thread is done with before waking another has paid
 QUICK = 1 << 20  # the same where there are only a few passes
@@ -143,12 +144,15 @@ def normalize(
         y = normalize(last.reshape(-1, x.shape[1]), weight, bias, mean, var, eps, rectify)
         return np.moveaxis(y.reshape(last.shape), -1, 1)
     dtype = np.float64 if x.dtype == np.float64 else np.float32  # after the subtraction no digits are at stake
-    y, few = np.empty(x.shape, dtype), x.size <= FEW
-    passes = _passes(weight, bias, mean, var, eps, dtype, few)
-    if few:
-        _pass_over(x, passes, [row.reshape(-1, *(1,) * (x.ndim - 2)) for _, row in passes], y, rectify)
-    else:
+    y = np.empty(x.shape, dtype)
+    passes, far = _passes(weight, bias, mean, var, eps, dtype, x.size > FEW)
+    if x.size > FEW:
         _pass_over_blocks(np.ascontiguousarray(x), passes, y, rectify)
+    else:
+        _pass_over(x, passes, [row.reshape(-1, *(1,) * (x.ndim - 2)) for _, row in passes], y, rectify)
+    if len(far):
+        w, b = (None if v is None else v[far] for v in (weight, bias))
+        y[:, far] = normalize(x[:, far], w, b, mean[far], var[far], eps, rectify)
     return y if y.dtype == x.dtype else y.astype(x.dtype)
 
 
@@ -159,22 +163,26 @@ def _passes(
     var: np.ndarray,
     eps: float,
     dtype: type[np.floating],
-    few: bool,
-) -> Passes:
-    """What makes weight (x - mean) / sqrt(var + eps) + bias of x, one after the other.
+    many: bool,
+) -> tuple[Passes, np.ndarray | tuple[()]]:
+    """What makes weight (x - mean) / sqrt(var + eps) + bias of x, one after the other, and the channels where it fails.
 
-    Where every mean is within a few deviations of 0, x s + (bias - mean s) saves a pass: x s is then not much larger
-    than the result, so little is lost when it is rounded. A channel of hardly differing values is no such case.
+    Where the mean is within a few deviations of 0, x s + (bias - mean s) saves a pass: x s is then not much larger than
+    the result, so little is lost when it is rounded. A channel of hardly differing values is no such case. If a few
+    channels are not, they are left to be computed apart.
     """
-    c, s = mean.astype(dtype, copy=False), _scale(var, eps, weight).astype(dtype)
-    if not few and bias is not None and (np.square(c, dtype=np.float64) <= NEAR * NEAR * var).all():
-        t = bias - c * s
-        if np.isfinite(t).all():
-            return [(np.multiply, s), (np.add, t)]
+    c, s = mean.astype(dtype, copy=False), _scale(var, eps, weight).astype(dtype, copy=False)
     passes: Passes = [(np.subtract, c), (np.multiply, s)]
-    if bias is not None:
-        passes.append((np.add, bias.astype(dtype, copy=False)))
-    return passes
+    if bias is None:
+        return passes, ()
+    if many:
+        t = bias.astype(dtype, copy=False) - c * s
+        near = (np.square(c, dtype=np.float64) <= NEAR * NEAR * var) & np.isfinite(t)
+        far = np.flatnonzero(~near)
+        if len(far) <= len(c) // 16:
+            return [(np.multiply, s), (np.add, t)], far
+    passes.append((np.add, bias.astype(dtype, copy=False)))
+    return passes, ()
 
 
 def _pass_over(x: np.ndarray, passes: Passes, numbers: Iterable[np.ndarray], y: np.ndarray, rectify: bool) -> None:
@@ -202,7 +210,7 @@ def _pass_over_blocks(x: np.ndarray, passes: Passes, y: np.ndarray, rectify: boo
     for some, together in (slice(whole), several), (slice(whole, samples), samples - whole):
         if rows := together * channels:
             part, out = x[some].reshape(-1, rows, length), y[some].reshape(-1, rows, length)
-            step = rows if part.size <= PART else max((PART if copies == 1 else ROW) // length, 1)
+            step = rows if part.size <= PART else max((PART if copies == 1 else LONG) // length, 1)
             for at in _slices(rows, step):
                 for which in _slices(len(part), PART // (min(step, rows) * length)):
                     here = [number[at] for number in numbers]
