@@ -82,6 +82,7 @@ class BatchNorm(Operator, name="NativeBatchNormBackward0"):
 class BatchNormBackward(Operator, name="NativeBatchNormBackwardBackward0"):
     """gx = w r P(g), or None if nobody asked for it,  gw = sum g xh,  gb = sum g"""
 
+    __slots__ = ("eps",)
     options = 3
 
     def forward(ctx, g, x, weight, mask, eps, statistics, with_gx):
