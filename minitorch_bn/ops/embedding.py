@@ -10,6 +10,8 @@ from minitorch_bn.autograd.node import Operator
 from minitorch_bn.autograd.variable import wrap
 from minitorch_bn.ops._common import accumulator, require_tensor
 
+BLOCK = 1 << 18  # numbers that are added at a time
+
 
 class Embedding(Operator):
     """weight[indices];  dweight = g added up row by row, 0 at padding_idx, if asked divided by how often a row came"""
@@ -37,7 +39,7 @@ class EmbeddingGrad(Operator):
         ctx.counts = None
         flat = indices.reshape(-1)
         out = np.zeros((rows, g.shape[-1]), accumulator(g))
-        np.add.at(out, flat, g.reshape(-1, g.shape[-1]))  # (..., D) -> (uses, D)
+        _add_rows(out, flat, g.reshape(flat.size, g.shape[-1]))  # (..., D) -> (uses, D)
         if by_frequency:
             ctx.counts = np.maximum(np.bincount(flat, minlength=rows), 1)[:, None].astype(g.dtype)
             out /= ctx.counts
@@ -53,6 +55,16 @@ class EmbeddingGrad(Operator):
         if ctx.counts is not None:
             h = h / wrap(ctx.counts)
         return Embedding.apply(h, indices, -1, False), None
+
+
+def _add_rows(table: np.ndarray, places: np.ndarray, rows: np.ndarray) -> None:
+    """Each of the rows is added to the table's row at its place. numpy is six times faster at single numbers."""
+    width = table.shape[1]
+    step = max(1, BLOCK // max(1, width))
+    for start in range(0, len(rows), step):
+        part = slice(start, start + step)
+        numbers = places[part, None].astype(np.intp) * width + np.arange(width)  # (uses, 1) -> (uses, D)
+        np.add.at(table.reshape(-1), numbers.reshape(-1), rows[part].reshape(-1))
 
 
 # -- functions -------------------------------------------------------------------------------------------------------

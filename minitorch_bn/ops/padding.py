@@ -44,10 +44,17 @@ class BorderPad(Operator):
 
     def forward(ctx, a, widths, source):
         ctx.shape, ctx.widths, ctx.source = a.shape, widths, source
+        rest = list(widths)
         for dim, (n, (lo, hi)) in enumerate(zip(a.shape, widths)):
-            if lo or hi:
-                a = a.take(source(np.arange(-lo, n + hi), n), axis=dim)
-        return a
+            if min(lo, hi) < 0:  # what is cut off may come back in the border of the other end
+                a, rest[dim] = a.take(source(np.arange(-lo, n + hi), n), axis=dim), (0, 0)
+        out = np.empty([n + lo + hi for n, (lo, hi) in zip(a.shape, rest)], a.dtype)
+        out[_inside(out.shape, rest)] = a
+        for dim, (n, (lo, hi)) in enumerate(zip(a.shape, rest)):
+            origin, ahead = source(np.arange(-lo, n + hi), n) + lo, (slice(None),) * dim
+            for k in (*range(lo), *range(lo + n, lo + n + hi)):
+                out[(*ahead, k)] = out[(*ahead, origin[k])]
+        return out
 
     def backward(ctx, g):
         return BorderFold.apply(g, ctx.shape, ctx.widths, ctx.source, type(ctx))
@@ -115,14 +122,13 @@ class BorderFold(Operator):
 
 
 def _fold(g: np.ndarray, dim: int, n: int, width: tuple[int, int], source: Any) -> np.ndarray:
-    lo, hi = width
-    g = np.moveaxis(g, dim, 0)
-    out = np.zeros((n, *g.shape[1:]), g.dtype)
-    out[_kept((n,), [width])] = g[_inside((len(g),), [width])]
+    (lo, hi), length, ahead = width, g.shape[dim], (slice(None),) * dim
+    out = np.zeros((*g.shape[:dim], n, *g.shape[dim + 1 :]), g.dtype)
+    out[(*ahead, *_kept((n,), [width]))] = g[(*ahead, *_inside((length,), [width]))]
     origin = source(np.arange(-lo, n + hi), n)
-    for k in (*range(lo), *range(len(g) - hi, len(g))):
-        out[origin[k]] += g[k]
-    return np.moveaxis(out, 0, dim)
+    for k in (*range(lo), *range(length - hi, length)):
+        out[(*ahead, origin[k])] += g[(*ahead, k)]
+    return out
 
 
 def _reflected(i: np.ndarray, n: int) -> np.ndarray:
