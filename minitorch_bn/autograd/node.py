@@ -322,10 +322,41 @@ class Operator(Node):
         raise NotImplementedError
 
     @classmethod
-    def apply(cls, *args: Any) -> Any:
-        """Runs the operator on Tensors (and plain values), and records it if a gradient may be asked for."""
-        ctx = cls()
-        recorded, arrays, out = ctx._call(args)
+    def apply(cls, *args: Any, into: Any = None) -> Any:
+        """Runs the operator on Tensors (and plain values), and records it if a gradient may be asked for.
+
+        ``into``: the tensor that takes the output in, see ``apply_``.
+        """
+        ctx, mode = cls(), thread.mode
+        recording, recorded = mode.grad, False
+        arrays: list = []
+        edges: list = []
+        for arg in args:
+            edge = None
+            if isinstance(arg, Variable):
+                if recording:
+                    if arg._view is not None:
+                        views.refresh(arg)
+                    if arg._requires_grad:
+                        node = arg._node
+                        edge = (_accumulator_of(arg), 0) if node is None else (node, arg._output_nr)
+                        recorded = True
+                arg = arg._data
+            arrays.append(arg)
+            edges.append(edge)
+        if cls.options:
+            del edges[-cls.options :]
+        ctx._saved = ()
+        ctx.edges = edges
+        try:
+            # views do no arithmetic that could warn, and replaying one may call operators
+            out = ctx.forward(*arrays) if cls.is_view else mode.quietly(ctx.forward, *arrays)
+        except ValueError:
+            # Where operands do not broadcast, PyTorch's text instead of numpy's.
+            broadcast_shapes(*(a.shape for a in arrays if isinstance(a, np.ndarray)))
+            raise
+        if into is not None:
+            return ctx._replace(into, args, arrays, out, recorded)
         if type(out) is tuple:
             result: Any = tuple([None if array is None else wrap(array) for array in out])
             if recorded:
@@ -336,40 +367,15 @@ class Operator(Node):
                 ctx._record(args, arrays, (out,), (result,))
         if cls.is_view:
             views.attach(ctx, args, result if type(result) is tuple else (result,))
-        elif not recorded and thread.mode.inference:
+        elif mode.inference and not recorded:
             mark(result)
         return result
 
-    def _call(ctx, args: tuple) -> tuple[bool, list, Any]:
-        """Runs ``forward``: whether a gradient may be asked for, what it got, what it gave."""
-        arrays: list = []
-        edges: list = []
-        mode = thread.mode
-        wanted, recording = False, mode.grad
-        for arg in args:
-            edge = None
-            if isinstance(arg, Variable):
-                if recording:
-                    if arg._view is not None:
-                        views.refresh(arg)
-                    if arg._requires_grad:
-                        node = arg._node
-                        edge = (_accumulator_of(arg), 0) if node is None else (node, arg._output_nr)
-                        wanted = True
-                arg = arg._data
-            arrays.append(arg)
-            edges.append(edge)
-        if ctx.options:
-            del edges[-ctx.options :]
-        ctx._saved = ()
-        ctx.edges = edges
-        try:
-            # views do no arithmetic that could warn, and replaying one may call operators
-            return wanted, arrays, ctx.forward(*arrays) if ctx.is_view else mode.quietly(ctx.forward, *arrays)
-        except ValueError:
-            # Where operands do not broadcast, PyTorch's text instead of numpy's.
-            broadcast_shapes(*(a.shape for a in arrays if isinstance(a, np.ndarray)))
-            raise
+    @classmethod
+    def apply_(cls, target: Any, *args: Any) -> Any:
+        """``target <- operator(target, *args)`` in target's own memory; its history goes on from there."""
+        views.check_inplace(target, [a for a in args if isinstance(a, Variable)])
+        return cls.apply(target, *args, into=target)
 
     def _record(ctx, args: tuple, arrays: list, outs: tuple, outputs: tuple) -> None:
         """Makes this call the node that its outputs come from."""
@@ -392,21 +398,16 @@ class Operator(Node):
         if ctx._saved:
             ctx._pack(arrays, outs, args, outputs)
 
-    @classmethod
-    def apply_(cls, target: Any, *args: Any) -> Any:
-        """``target <- operator(target, *args)`` in target's own memory; its history goes on from there."""
-        views.check_inplace(target, [a for a in args if isinstance(a, Variable)])
-        ctx = _new(cls)
-        operands = (target, *args)
-        recording, arrays, out = ctx._call(operands)
+    def _replace(ctx, target: Any, args: tuple, arrays: list, out: Any, recorded: bool) -> Any:
+        """Puts the output where the target was."""
         views.check_fits(target, np.asarray(out))
-        if recording:
-            operands = tuple(views.as_before(a, target, ctx._saved) for a in operands)
+        if recorded:
+            args = tuple(views.as_before(a, target, ctx._saved) for a in args)
         np.copyto(target._data, out, casting="unsafe")
         target._version_counter[0] += 1
-        if recording:
+        if recorded:
             after = wrap(target._data)
             after._version_counter = target._version_counter
-            ctx._record(operands, arrays, (out,), (after,))
+            ctx._record(args, arrays, (out,), (after,))
             views.rebase(target, ctx)
         return target
