@@ -11,13 +11,15 @@ SHAPES = {
     "rows that do not go together": (1021, 48),
     "one sample": (1, 7, 3),
     "short runs": (48, 6, 7, 7),
-    "short runs of one sample, shared by threads": (1, 7000, 9, 9),
+    "short runs of one sample, shared by threads": (1, 13000, 9, 9),
+    "short runs that do not go together": (47, 6, 7, 7),
     "short runs in long samples": (3, 300, 9, 9),
     "long runs": (3, 5, 24, 25),
     "a run of exactly the buffer": (4, 6, norm_numpy.RUN),
     "a run one shorter": (4, 6, norm_numpy.RUN - 1),
-    "shared by threads, short runs": (90, 64, 100),
-    "shared by threads, long runs": (9, 64, 1024),
+    "shared by threads, short runs": (170, 64, 100),
+    "shared by threads, short runs in long samples": (33, 200, 14, 14),
+    "shared by threads, long runs": (17, 64, 1024),
 }
 LAYOUTS = {
     "contiguous": lambda a: a,
@@ -156,7 +158,7 @@ def test_nothing_to_normalise(rng, shape):
 
 def test_the_size_of_numpys_buffer_is_put_back(rng):
     before = np.getbufsize()
-    x, *numbers = made(rng, (2, 3, 30, 30))
+    x, *numbers = made(rng, (4, 5, 30, 30))
     norm_numpy.normalize(x, *numbers, 1e-3)
     assert np.getbufsize() == before
     x[0, 0, 0, 0] = np.float32(3e38)
