@@ -33,6 +33,14 @@ class device:
             f"device(type='{self.type}')" if self.index is None else f"device(type='{self.type}', index={self.index})"
         )
 
+    def __enter__(self) -> device:
+        if self.type != "cpu":
+            raise NotImplementedError(f"Tensors live on the CPU only, not on '{self}': use device='cpu'")
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        """Tensors made inside are where they are made outside too."""
+
     def __str__(self) -> str:
         return self.type if self.index is None else f"{self.type}:{self.index}"
 

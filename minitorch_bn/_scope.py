@@ -44,8 +44,7 @@ _NAMES = {
         triplet_margin_loss triplet_margin_with_distance_loss upsample upsample_bilinear upsample_nearest
     """,
     "nn.utils": """
-        parametrizations parametrize prune remove_spectral_norm remove_weight_norm rnn spectral_norm stateless
-        weight_norm
+        prune rnn stateless
     """,
     "autograd": "forward_ad profiler",
     "cuda": "CUDAGraph Event Stream amp graphs nvtx profiler stream",

@@ -97,6 +97,9 @@ class Generator:
         self._lock = threading.RLock()
         self.manual_seed(DEFAULT_SEED)
 
+    def __repr__(self) -> str:
+        return f"<torch._C.Generator object at {id(self):#x}>"  # as notebooks print it after manual_seed
+
     def manual_seed(self, seed: int) -> Generator:
         """Start the stream of `seed`, an int in [-2**63, 2**64); negative ones count from 2**64.
 

@@ -3,7 +3,14 @@
 from typing import TYPE_CHECKING
 
 from minitorch_bn._scope import refusing
-from minitorch_bn.nn.utils import fusion
+from minitorch_bn.nn.utils import fusion, parametrizations, parametrize
+from minitorch_bn.nn.utils._before_each_call import (
+    remove_spectral_norm,
+    remove_weight_norm,
+    skip_init,
+    spectral_norm,
+    weight_norm,
+)
 from minitorch_bn.nn.utils.clip_grad import (
     clip_grad_norm,
     clip_grad_norm_,
@@ -32,6 +39,14 @@ __all__ = [
     # parameters as one vector
     "parameters_to_vector",
     "vector_to_parameters",
+    # parameters that are computed from others
+    "parametrizations",
+    "parametrize",
+    "remove_spectral_norm",
+    "remove_weight_norm",
+    "skip_init",
+    "spectral_norm",
+    "weight_norm",
     # freezing
     "freeze",
     "freeze_stats",
