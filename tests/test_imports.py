@@ -78,7 +78,7 @@ def test_the_import_works(form):
 
 LEFT_OUT = [
     *("nn.LSTM", "nn.Transformer", "nn.MultiheadAttention", "nn.modules.GRU", "nn.functional.interpolate"),
-    *("nn.functional.scaled_dot_product_attention", "nn.utils.weight_norm", "nn.utils.parametrize", "nn.utils.rnn"),
+    *("nn.functional.scaled_dot_product_attention", "nn.utils.prune", "nn.utils.stateless", "nn.utils.rnn"),
     *(
         "optim.LBFGS",
         "utils.model_zoo",
