@@ -56,8 +56,7 @@ def run_backward(
     heap: list[int] = []
     edges: Any = roots
     results: Any = grads
-    at_once = runs is None and run is _run  # a leaf adds as soon as all is there, in the order of PyTorch's hooks
-    due = None
+    plain, due = captures is None and run is _run, None
     mode = thread.mode
     before = mode.grad, mode.gradients_seen
     mode.grad, mode.gradients_seen = create_graph, not fresh
@@ -73,8 +72,9 @@ def run_backward(
                 shape, dtype = meta[output_nr]
                 if grad._data.shape != shape or grad._data.dtype is not dtype:
                     grad = fit(grad, shape, dtype)
-                is_leaf = at_once and type(node) is AccumulateGrad and not node._hooked
-                if is_leaf and (node is due or getrefcount(node) == IN_ONE_PLACE):  # nothing else can come
+                is_leaf = plain and type(node) is AccumulateGrad and not node._hooked
+                if is_leaf and (node is due or getrefcount(node) == IN_ONE_PLACE):
+                    # Nothing else can come: a leaf takes it at once, so that hooks run in PyTorch's order.
                     alone = getrefcount(grad) <= COMES_FROM_ONE_PLACE
                     if node.variable._hooks is not None:
                         grad = call_chain(node.variable._hooks, grad)
@@ -94,29 +94,29 @@ def run_backward(
             if not heap:
                 break
             node, node_grads = waiting.pop(-heappop(heap))
-            if at_once and type(node) is AccumulateGrad and not node._hooked:
-                edges, results, due = ((node, 0),), node_grads, node
-                continue
-            hooked = node._hooked or (type(node) is AccumulateGrad and node.variable._hooks is not None)
-            if captures is not None:
-                ends = not runs[node]  # type: ignore[index]
-                if ends and hooked and not stop_there:  # else the backward around this one calls them
-                    _call_hooks(node, node_grads)
-                for i, grad in enumerate(node_grads):  # on the way to another capture: before the hooks, as in PyTorch
-                    if (node, i) in captures:
-                        captures[node, i] = grad
-                if ends:
-                    edges, results = [], []
-                    continue
-            if hooked:
-                _call_hooks(node, node_grads)
             edges = node.edges
-            if hooked or run is not _run or len(node_grads) > 1:
-                results = run(node, node_grads)
-            else:  # the common case
+            if plain and not node._hooked and len(node_grads) == 1:  # the common case
+                if type(node) is AccumulateGrad:
+                    edges, results, due = ((node, 0),), node_grads, node
+                    continue
                 results = node.backward(node_grads[0])
                 if type(results) is not tuple:
                     results = (results,)
+            else:
+                hooked = node._hooked or (type(node) is AccumulateGrad and node.variable._hooks is not None)
+                if captures is not None:
+                    ends = not runs[node]  # type: ignore[index]
+                    if ends and hooked and not stop_there:  # else the backward around this one calls them
+                        _call_hooks(node, node_grads)
+                    for i, grad in enumerate(node_grads):  # on the way to others: before the hooks, as in PyTorch
+                        if (node, i) in captures:
+                            captures[node, i] = grad
+                    if ends:
+                        edges, results = [], []
+                        continue
+                if hooked:
+                    _call_hooks(node, node_grads)
+                results = run(node, node_grads)
             if not retain_graph and node._saved:
                 node.release()
     finally:

@@ -127,3 +127,13 @@ def test_a_parameter_that_is_there_twice_is_updated_twice(kernels):
     v, x = np.zeros(4, np.float32), np.ones(4, np.float32)
     kernels.momentum([x] * 3, [g] * 3, [v] * 3, 1.0, 0.0, 0.5, 1, False, False)
     np.testing.assert_array_equal(x, np.full(4, 1 - 0.5 - 0.75 - 0.875, np.float32))
+
+
+@pytest.mark.parametrize("kernels", [optim_numpy, optim_numba], ids=["numpy", "numba"])
+@pytest.mark.parametrize("which", [0, 1])
+def test_what_is_read_only_stays_as_it_is(kernels, which):
+    xs, gs = [np.ones((2, 3), np.float32) for _ in range(2)], [np.ones((2, 3), np.float32) for _ in range(2)]
+    xs[which].flags.writeable = False
+    with pytest.raises(ValueError, match="read-only"):
+        kernels.sgd(xs, gs, 0.5, 0.0, False)
+    np.testing.assert_array_equal(xs[which], np.ones((2, 3), np.float32))
