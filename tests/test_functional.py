@@ -153,3 +153,22 @@ def test_what_is_out_of_scope_says_so(name):
 def test_an_unknown_name_does_not_claim_to_be_out_of_scope():
     with pytest.raises(AttributeError, match=r"has no attribute 'frobnicate'$"):
         torch.frobnicate
+
+
+@pytest.mark.parametrize("keepdim", [False, True])
+@pytest.mark.parametrize("n", [1, 2, 7, 8])
+@pytest.mark.parametrize("dtype", [torch.float16, torch.float32, torch.float64, torch.int32])
+def test_sums_and_means_over_a_short_last_dimension(rng, dtype, n, keepdim):
+    a = rng.integers(-9, 10, (2, 4500, n))  # small integers, whose sums are exact
+    x = torch.tensor(a, dtype=dtype, requires_grad=dtype.is_floating_point)
+    total = x.sum(-1, keepdim)
+    np.testing.assert_array_equal(total.detach().numpy(), a.sum(-1, keepdims=keepdim))
+    assert total.dtype == (dtype if dtype.is_floating_point else torch.int64)
+    if dtype.is_floating_point:
+        mean = x.mean(-1, keepdim)
+        np.testing.assert_array_equal(
+            mean.detach().numpy(), a.mean(-1, keepdims=keepdim).astype(mean.detach().numpy().dtype)
+        )
+        assert mean.dtype == dtype
+        (total.sum() * 2).backward()
+        np.testing.assert_array_equal(x.grad.numpy(), np.full(a.shape, 2))

@@ -21,7 +21,7 @@ class Embedding(Operator):
     def forward(ctx, weight, indices, padding_idx, by_frequency):
         ctx.save_for_backward(indices)
         ctx.rows, ctx.padding_idx, ctx.by_frequency = weight.shape[0], padding_idx, by_frequency
-        return weight[indices]
+        return weight.take(indices, 0)
 
     def backward(ctx, g):
         (indices,) = ctx.saved_tensors

@@ -26,6 +26,8 @@ from minitorch_bn.ops._common import (
     restore_dims,
 )
 
+FEW, MANY = 8, 1 << 12  # fewer elements in a sum than that, and more in all
+
 
 class Sum(Operator):
     """sum a;  da = g, spread over what was summed"""
@@ -34,10 +36,20 @@ class Sum(Operator):
 
     def forward(ctx, a, dims, keepdim):
         ctx.shape, ctx.dims, ctx.keepdim = a.shape, dims, keepdim
+        if a.size > MANY and dims == (a.ndim - 1,) and 0 < a.shape[-1] < FEW:
+            return _sum_of_few(a, keepdim).astype(a.dtype, copy=False)
         return np.add.reduce(a, axis=dims, keepdims=keepdim, dtype=accumulator(a)).astype(a.dtype, copy=False)
 
     def backward(ctx, g):
         return restore_dims(g, ctx.shape, ctx.dims, ctx.keepdim).expand(ctx.shape)
+
+
+def _sum_of_few(a: np.ndarray, keepdim: bool) -> np.ndarray:
+    """Over the last dimension, in numpy's order; numpy takes 20 ns for each sum, however short."""
+    total = a[..., 0].astype(accumulator(a))
+    for i in range(1, a.shape[-1]):
+        total += a[..., i]
+    return total[..., None] if keepdim else total
 
 
 class SumDim(Sum, name="SumBackward1"):
