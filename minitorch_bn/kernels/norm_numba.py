@@ -243,15 +243,15 @@ def _backward_runs(g, x, weight, mean, var, eps, gx, gw, gb, start, stop):
 @Loops
 def _normalize_runs(x, weight, bias, mean, var, eps, limit, y, start, stop):
     _, channels, length = x.shape
-    scale = np.empty(channels)
+    scale, least = np.empty(channels, x.dtype), x.dtype.type(limit)
     for c in range(channels):
         scale[c] = weight[c] / np.sqrt(var[c] + np.float64(eps))
     for n in range(start, stop):
         for c in range(channels):
-            run, out, centre, factor, shift = x[n, c], y[n, c], mean[c], scale[c], np.float64(bias[c])
+            run, out, centre, factor, shift = x[n, c], y[n, c], mean[c], scale[c], bias[c]
             for i in range(length):
                 value = (run[i] - centre) * factor + shift
-                out[i] = limit if value <= limit else value
+                out[i] = least if value <= least else value
 
 
 @Loops
