@@ -294,3 +294,39 @@ def threshold(a, limit, value):
 @fused
 def threshold_backward(g, a, limit, value):
     return 0.0 if a <= limit else g
+
+
+# -- losses of two arrays, with ``..._slope`` for scale times the derivative by the first ------------------------------
+
+
+@fused
+def squared_error(a, b):
+    return (a - b) * (a - b)
+
+
+@fused
+def squared_error_slope(a, b, scale):
+    return 2 * scale * (a - b)
+
+
+@fused
+def huber(a, b, delta, c):
+    d = abs(a - b)
+    inside = delta if delta < d else d
+    return c * inside * (d - 0.5 * inside)
+
+
+@fused
+def huber_slope(a, b, delta, scale):
+    return clamp(a - b, -delta, delta) * scale
+
+
+@fused
+def cross_entropy_with_logits(x, t):
+    shared = log1p(exp(-abs(x)))
+    return (1 - t) * (max(x, 0.0) + shared) + t * (max(-x, 0.0) + shared)
+
+
+@fused
+def cross_entropy_with_logits_slope(x, t, scale):
+    return scale * (sigmoid(x) - t)

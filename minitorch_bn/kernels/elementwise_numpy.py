@@ -27,7 +27,7 @@ SHARED = 1 << 17
 
 
 def elementwise(function: Callable[..., np.ndarray]) -> Callable[..., np.ndarray]:
-    """The kernel of a function of one array (two, if it is a ``..._backward``) of floats, and of numbers.
+    """The kernel of a function of one or two arrays of floats, of one shape, and of numbers.
 
     Large arrays are computed in blocks, which threads share; 16-bit floats in float32, and rounded once.
     """
@@ -56,7 +56,8 @@ def elementwise(function: Callable[..., np.ndarray]) -> Callable[..., np.ndarray
 
 def arrays_of(function: Callable) -> int:
     """How many of the arguments of such a function are arrays."""
-    return 2 if function.__name__.endswith("_backward") else 1
+    kinds = {**function.__annotations__, "return": ""}
+    return sum([kind == "np.ndarray" for kind in kinds.values()])
 
 
 def is_half(a: np.ndarray) -> bool:
@@ -322,3 +323,112 @@ def threshold(a: np.ndarray, limit: float, value: float) -> np.ndarray:
 def threshold_backward(g: np.ndarray, a: np.ndarray, limit: float, value: float) -> np.ndarray:
     """g where a > limit, else 0"""
     return zeroed(g, a <= limit)
+
+
+# -- losses of two arrays, with ``..._slope`` for scale times the derivative by the first ------------------------------
+
+
+def total(loss: str, a: np.ndarray, b: np.ndarray, *options: float) -> float:
+    """The sum of the losses of all elements, added up in float64."""
+    losses = globals()[loss](a, b, *options)
+    return float(np.add.reduce(losses, axis=None, dtype=np.float64))
+
+
+@elementwise
+def squared_error(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """(a - b)^2"""
+    return np.square(a - b)
+
+
+@elementwise
+def squared_error_slope(a: np.ndarray, b: np.ndarray, scale: float) -> np.ndarray:
+    """2 (a - b) scale"""
+    slope = a - b
+    slope *= 2 * scale
+    return slope
+
+
+@elementwise
+def huber(a: np.ndarray, b: np.ndarray, delta: float, c: float) -> np.ndarray:
+    """c (d^2 / 2 where |d| <= delta, else delta (|d| - delta / 2)), d = a - b"""
+    d = np.absolute(a - b)
+    inside = limited(d, -np.inf, delta)
+    d -= 0.5 * inside
+    d *= inside
+    d *= c
+    return d
+
+
+@elementwise
+def huber_slope(a: np.ndarray, b: np.ndarray, delta: float, scale: float) -> np.ndarray:
+    """d limited to +-delta, times scale"""
+    return limited(a - b, -delta, delta) * scale
+
+
+@elementwise
+def cross_entropy_with_logits(x: np.ndarray, t: np.ndarray) -> np.ndarray:
+    """(1 - t) log(1 + e^x) + t log(1 + e^-x)"""
+    # log(1 + e^x) is max(x, 0) plus a part that x and -x share: nothing large is subtracted from something large
+    shared = np.log1p(np.exp(-np.absolute(x)))
+    return (1 - t) * (limited(x, 0, np.inf) + shared) + t * (limited(-x, 0, np.inf) + shared)
+
+
+@elementwise
+def cross_entropy_with_logits_slope(x: np.ndarray, t: np.ndarray, scale: float) -> np.ndarray:
+    """(sigmoid(x) - t) scale"""
+    return (sigmoid(x) - t) * scale
+
+
+# -- two halves, and a slope for each channel --------------------------------------------------------------------------
+
+
+def in_float32(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The kernel that computes 16-bit floats in float32, and rounds its results once."""
+
+    @wraps(function)
+    def kernel(a: np.ndarray, *others: Any) -> Any:
+        if not is_half(a):
+            return function(a, *others)
+        others = tuple([x.astype(np.float32) if isinstance(x, np.ndarray) else x for x in others])
+        results = function(a.astype(np.float32), *others)
+        return tuple([y.astype(a.dtype) for y in results]) if type(results) is tuple else results.astype(a.dtype)
+
+    return kernel
+
+
+@in_float32
+def glu(x: np.ndarray, dim: int) -> np.ndarray:
+    """a sigmoid(b), a and b the halves of x along a dimension."""
+    a, b = np.split(x, 2, dim)
+    y = np.exp(-b)
+    y += 1
+    return np.divide(a, y, out=y)
+
+
+@in_float32
+def glu_backward(g: np.ndarray, x: np.ndarray, dim: int) -> np.ndarray:
+    """g s for a, and g a s (1 - s) for b, with s = sigmoid(b)."""
+    a, b = np.split(x, 2, dim)
+    gx = np.empty(x.shape, x.dtype)
+    ga, gb = np.split(gx, 2, dim)
+    s = sigmoid(b)
+    np.multiply(g, s, out=ga)
+    np.subtract(1, s, out=s)
+    s *= a
+    np.multiply(ga, s, out=gb)
+    return gx
+
+
+@in_float32
+def prelu(a: np.ndarray, w: np.ndarray) -> np.ndarray:
+    """a where a > 0, else w a; w is broadcast."""
+    return chosen(a > 0, a, w * a)
+
+
+@in_float32
+def prelu_backward(g: np.ndarray, a: np.ndarray, w: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """g, or g w; and for w the sums of g a where a <= 0."""
+    positive = a > 0
+    axes = tuple([i for i, n in enumerate(w.shape) if n == 1])
+    sums = zeroed(g * a, positive).sum(axis=axes, keepdims=True, dtype=np.float64)
+    return chosen(positive, g, g * w), sums.reshape(w.shape).astype(w.dtype)

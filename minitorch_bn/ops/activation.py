@@ -237,27 +237,39 @@ class Prelu(Operator, name="PreluKernelBackward0"):
 
     def forward(ctx, a, w):
         ctx.save_for_backward(a, w)
-        return np.where(a > 0, a, w * a)
+        return kernels.prelu(a, w)
 
     def backward(ctx, g):
         a, w = ctx.saved_tensors
+        mode = thread.mode
+        if not mode.grad:
+            da, dw = mode.quietly(kernels.prelu_backward, g._data, a._data, w._data)
+            return wrap(da), wrap(dw)
         need_a, need_w = ctx.needs_input_grad
         da = g.where(a > 0, g * w) if need_a else None
         return da, (g * a).masked_fill(a > 0, 0) if need_w else None
 
 
 class Glu(Operator):
-    """a s with s = sigmoid(b);  da = g s,  db = g a s (1 - s)"""
+    """a s with s = sigmoid(b), a and b the halves of the input;  da = g s,  db = g a s (1 - s)"""
 
-    def forward(ctx, a, b):
-        ctx.save_for_backward(a, b)
-        return a / (1 + np.exp(-b))
+    options = 1
+
+    def forward(ctx, x, dim):
+        ctx.save_for_backward(x)
+        ctx.dim = dim
+        return kernels.glu(x, dim)
 
     def backward(ctx, g):
-        a, b = ctx.saved_tensors
-        s = b.sigmoid()
-        gs = g * s
-        return gs, gs * a * (1 - s)
+        (x,) = ctx.saved_tensors
+        dim, mode = ctx.dim, thread.mode
+        if not mode.grad:
+            return wrap(mode.quietly(kernels.glu_backward, g._data, x._data, dim))
+        half = x.shape[dim] // 2
+        a, s = x.narrow(dim, 0, half), x.narrow(dim, half, half).sigmoid()
+        gs = (g * s).unsqueeze(dim)
+        first = wrap(np.arange(2).reshape(2, *(1,) * (g._data.ndim - dim)) == 0)
+        return gs.where(first, gs * (a * (1 - s)).unsqueeze(dim)).flatten(dim, dim + 1)  # (..., 2, half, ...)
 
 
 class Dropout(Operator, name="MulBackward0"):
@@ -626,7 +638,7 @@ def glu(input: Any, dim: int = -1) -> Any:
     size = input._data.shape[d]
     if size % 2:
         raise RuntimeError(f"Halving dimension must be even, but dimension {d} is size {size}")
-    return Glu.apply(input.narrow(d, 0, size // 2), input.narrow(d, size // 2, size // 2))
+    return Glu.apply(input, d)
 
 
 def _softmax_dim(name: str, ndim: int, stacklevel: int) -> int:

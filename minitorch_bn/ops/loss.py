@@ -16,8 +16,10 @@ from typing import Any
 
 import numpy as np
 
+from minitorch_bn.autograd.grad_mode import thread
 from minitorch_bn.autograd.node import Operator
 from minitorch_bn.autograd.variable import Variable, wrap
+from minitorch_bn.kernels import elementwise as pairs
 from minitorch_bn.kernels import loss as kernels
 from minitorch_bn.ops._common import promoted, require_tensor
 from minitorch_bn.size import Size, broadcast_shapes
@@ -180,8 +182,7 @@ class NllLoss(Operator):
     def forward(ctx, x, target, r, summed):
         ctx.save_for_backward(target)
         ctx.r, ctx.summed, ctx.shape = r, summed, x.shape
-        rows = _rows(x)
-        picked = -rows[np.arange(len(rows)), target.reshape(-1)]
+        picked = -np.take_along_axis(x, np.expand_dims(target, 1).astype(np.intp), 1).reshape(-1)
         if type(r) is np.ndarray:
             picked = np.where(r != 0, picked * r, picked.dtype.type(0))
             return _total(picked) if summed else picked.reshape(target.shape)
@@ -212,9 +213,10 @@ class NllLossGrad(Operator):
     def forward(ctx, g, target, r, shape, summed):
         ctx.save_for_backward(target)
         ctx.r, ctx.summed = r, summed
-        rows = np.zeros((target.size, shape[1]), g.dtype)
-        rows[np.arange(len(rows)), target.reshape(-1)] = -(g.reshape(-1) * r)
-        return _from_rows(rows, shape)
+        gx, place = np.zeros(shape, g.dtype), np.expand_dims(target, 1).astype(np.intp)
+        values = np.broadcast_to(-(g.reshape(-1) * r), target.size)
+        np.put_along_axis(gx, place, values.reshape(place.shape), 1)
+        return gx
 
     def backward(ctx, h):
         (target,) = ctx.saved_tensors
@@ -236,6 +238,23 @@ def _spread(g: Any, size: int, reduction: str) -> Any:
     return g / size if reduction == "mean" and size else g
 
 
+def _loss(loss: str, a: np.ndarray, b: np.ndarray, reduction: str, *options: float) -> np.ndarray:
+    """The losses of all elements, or their sum or mean."""
+    if reduction == "none":
+        return getattr(pairs, loss)(a, b, *options)
+    total = pairs.total(loss, a, b, *options)
+    return a.dtype.type(total if reduction == "sum" else total / a.size if a.size else np.nan)
+
+
+def _slope(loss: str, g: Any, a: Any, b: Any, reduction: str, *options: float) -> Any:
+    """The first derivative for a; None if it has to be written in Tensors, which can be differentiated again."""
+    if thread.mode.grad or reduction == "none":
+        return None
+    scale = g._data.item() / (a._data.size if reduction == "mean" and a._data.size else 1)
+    quietly: Any = thread.mode.quietly
+    return wrap(quietly(getattr(pairs, f"{loss}_slope"), a._data, b._data, *options, scale))
+
+
 class MseLoss(Operator):
     """(a - b)^2, reduced;  da = 2 g (a - b) / n,  db = -da"""
 
@@ -244,11 +263,13 @@ class MseLoss(Operator):
     def forward(ctx, a, b, reduction):
         ctx.save_for_backward(a, b)
         ctx.reduction = reduction
-        return _reduced(np.square(a - b), reduction)
+        return _loss("squared_error", a, b, reduction)
 
     def backward(ctx, g):
         a, b = ctx.saved_tensors
-        da = (a - b) * (_spread(g, a._data.size, ctx.reduction) * 2)
+        da = _slope("squared_error", g, a, b, ctx.reduction)
+        if da is None:
+            da = (a - b) * (_spread(g, a._data.size, ctx.reduction) * 2)
         return da, -da if ctx.needs_input_grad[1] else None
 
 
@@ -260,14 +281,13 @@ class HuberLoss(Operator):
     def forward(ctx, a, b, delta, c, reduction):
         ctx.save_for_backward(a, b)
         ctx.delta, ctx.c, ctx.reduction = delta, c, reduction
-        number = a.dtype.type  # bfloat16 and Python's floats make float32
-        d = np.absolute(a - b)
-        inside = np.minimum(d, number(delta))
-        return _reduced(number(c) * inside * (d - number(0.5) * inside), reduction)
+        return _loss("huber", a, b, reduction, delta, c)
 
     def backward(ctx, g):
         a, b = ctx.saved_tensors
-        da = (a - b).clamp(-ctx.delta, ctx.delta) * (_spread(g, a._data.size, ctx.reduction) * ctx.c)
+        da = _slope("huber", g if ctx.c == 1 else g * ctx.c, a, b, ctx.reduction, ctx.delta)
+        if da is None:
+            da = (a - b).clamp(-ctx.delta, ctx.delta) * (_spread(g, a._data.size, ctx.reduction) * ctx.c)
         return da, -da if ctx.needs_input_grad[1] else None
 
 
@@ -306,6 +326,8 @@ class BinaryCrossEntropyWithLogits(Operator):
     def forward(ctx, x, t, w, pos_weight, reduction):
         ctx.save_for_backward(x, t, w, pos_weight)
         ctx.reduction = reduction
+        if w is None and pos_weight is None:
+            return _loss("cross_entropy_with_logits", x, t, reduction)
         zero = x.dtype.type(0)
         positive = t if pos_weight is None else pos_weight * t
         # log(1 + e^x) is max(x, 0) plus a part that x and -x share: nothing large is subtracted from something large
@@ -316,10 +338,12 @@ class BinaryCrossEntropyWithLogits(Operator):
     def backward(ctx, g):
         x, t, w, pos_weight = ctx.saved_tensors
         need_x, need_t = ctx.needs_input_grad[:2]
+        dx = dt = None
+        if need_x and w is None and pos_weight is None:
+            dx = _slope("cross_entropy_with_logits", g, x, t, ctx.reduction)
         g = _spread(g, x._data.size, ctx.reduction)
         g = g if w is None else g * w
-        dx = dt = None
-        if need_x:
+        if need_x and dx is None:
             s = x.sigmoid()
             dx = g * (s - t if pos_weight is None else (1 - t) * s - pos_weight * t * (-x).sigmoid())
         if need_t:

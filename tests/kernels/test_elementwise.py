@@ -196,3 +196,103 @@ def test_sigmoids_derivative_from_its_result(rng, kernels):
     y, g = rng.random(40_000).astype(np.float32), rng.standard_normal(40_000).astype(np.float32)
     exact = g * (y.astype(float) * (1 - y.astype(float)))
     np.testing.assert_allclose(kernels.sigmoid_backward(g, y), exact, rtol=4e-7)
+
+
+PAIRS = {
+    "squared_error": ((), (), lambda a, b: (a - b) ** 2, lambda a, b: 2 * (a - b)),
+    "huber": (
+        (0.75, 2.0),
+        (0.75,),
+        lambda a, b: 2 * np.where(abs(a - b) <= 0.75, (a - b) ** 2 / 2, 0.75 * (abs(a - b) - 0.375)),
+        lambda a, b: np.clip(a - b, -0.75, 0.75),
+    ),
+    "cross_entropy_with_logits": (
+        (),
+        (),
+        lambda x, t: (1 - t) * log1p_exp(x) + t * log1p_exp(-x),
+        lambda x, t: sigmoid(x) - t,
+    ),
+}
+
+
+@SETS
+@pytest.mark.parametrize("loss", PAIRS)
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
+@pytest.mark.parametrize("size", [(), (3, 50), (300, 211), (400, 401)])
+@pytest.mark.parametrize("change", [lambda a: a, np.transpose, lambda a: a[::-1, ::2] if a.ndim else a])
+def test_losses_are_their_formulas(rng, kernels, loss, dtype, size, change):
+    numbers, slope_numbers, function, slope = PAIRS[loss]
+    a, b = change(np.array(rng.standard_normal(size) * 4, dtype)), change(np.array(rng.random(size), dtype))
+    exact = function(a.astype(float), b.astype(float))
+    eps = float(np.finfo(dtype).eps)
+    each = getattr(kernels, loss)(a, b, *numbers)
+    np.testing.assert_allclose(each, exact, rtol=8 * eps, atol=8 * eps)
+    total = kernels.total(loss, a, b, *numbers)
+    assert type(total) is float
+    np.testing.assert_allclose(total, exact.sum(), rtol=8 * max(eps, 1e-9))
+    gradient = getattr(kernels, f"{loss}_slope")(a, b, *slope_numbers, 0.3)
+    np.testing.assert_allclose(gradient, 0.3 * slope(a.astype(float), b.astype(float)), rtol=8 * eps, atol=8 * eps)
+    assert each.dtype == gradient.dtype == dtype
+
+
+@SETS
+def test_losses_of_large_and_not_finite_numbers(kernels):
+    x, t = np.array([1e30, -1e30, 800.0, -800.0], np.float32), np.array([0.0, 1.0, 1.0, 0.0], np.float32)
+    np.testing.assert_array_equal(kernels.cross_entropy_with_logits(x, t), np.array([1e30, 1e30, 0, 0], np.float32))
+    np.testing.assert_array_equal(kernels.huber(x, t, 1.0, 1.0)[:2], x[:2] * np.array([1, -1], np.float32))
+    with np.errstate(invalid="ignore"):
+        for loss, (numbers, *_) in PAIRS.items():
+            assert np.isnan(getattr(kernels, loss)(np.full(3, np.nan, np.float32), t[:3], *numbers)).all()
+            assert np.isnan(kernels.total(loss, np.full(3, np.nan, np.float32), t[:3], *numbers))
+            assert kernels.total(loss, t[:0], t[:0], *numbers) == 0
+
+
+@SETS
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
+@pytest.mark.parametrize(
+    "shape, dim", [((6,), 0), ((4, 10), 0), ((4, 10), 1), ((3, 8, 5, 7), 1), ((100, 60, 40), 1), ((0, 4), 1)]
+)
+@pytest.mark.parametrize("change", [lambda a: a, lambda a: a[..., ::-1]])
+def test_glu_is_its_formula(rng, kernels, shape, dim, dtype, change):
+    x = change((rng.standard_normal(shape) * 4).astype(dtype))
+    a, b = (half.astype(float) for half in np.split(x, 2, dim))
+    g = rng.standard_normal(a.shape).astype(dtype)
+    s, eps = sigmoid(b) if b.size else b, float(np.finfo(dtype).eps)
+    np.testing.assert_allclose(kernels.glu(x, dim), a * s, rtol=8 * eps, atol=eps)
+    gradient = np.concatenate([g * s, g * a * s * (1 - s)], dim)
+    ours = kernels.glu_backward(g, x, dim)
+    np.testing.assert_allclose(ours, gradient, rtol=8 * eps, atol=32 * eps)
+    assert ours.dtype == dtype
+
+
+@SETS
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
+@pytest.mark.parametrize(
+    "shape, slopes",
+    [
+        ((5,), (1,)),
+        ((), ()),
+        ((4, 6), (1, 6)),
+        ((900, 100), (1, 100)),
+        ((3, 5, 2, 7), (1, 5, 1, 1)),
+        ((50, 3, 40, 30), (1, 3, 1, 1)),
+        ((7, 4), (1, 1)),
+        ((300, 4, 100), (1, 1, 1)),
+        ((2, 3, 1, 1), (1, 3, 1, 1)),
+        ((0, 3), (1, 3)),
+        ((4, 1), (1, 1)),
+    ],
+)
+def test_prelu_is_its_formula(rng, kernels, shape, slopes, dtype):
+    a, g = (np.array(rng.standard_normal(shape), dtype) for _ in range(2))
+    w = np.array(rng.standard_normal(slopes), dtype)
+    wide, eps, tiny = w.astype(float), float(np.finfo(dtype).eps), float(np.finfo(dtype).smallest_subnormal)
+    np.testing.assert_allclose(kernels.prelu(a, w), np.where(a > 0, a, wide * a), rtol=2 * eps, atol=tiny)
+    da, dw = kernels.prelu_backward(g, a, w)
+    np.testing.assert_allclose(da, np.where(a > 0, g, wide * g), rtol=2 * eps, atol=tiny)
+    axes = tuple(i for i, n in enumerate(slopes) if n == 1)
+    terms = np.where(a > 0, 0, g.astype(float) * a)
+    exact, size = terms.sum(axes, keepdims=True), np.abs(terms).sum(axes, keepdims=True)
+    assert dw.shape == slopes
+    assert da.dtype == dw.dtype == dtype
+    assert (np.abs(dw - exact) <= 2 * eps * size + tiny).all()
