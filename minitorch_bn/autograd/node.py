@@ -95,12 +95,6 @@ class Node:
         results = self.backward(*grads)
         return results[0] if type(results) is tuple and len(results) == 1 else results
 
-    def __getattr__(self, name: str) -> Any:
-        """``_saved_self``, ``_saved_result`` and so on: what is kept for backward."""
-        if name.startswith("_saved_"):
-            return saved.look(self, name.removeprefix("_saved_"))
-        raise AttributeError(f"'{type(self).__name__}' object has no attribute '{name}'")
-
     @property
     def metadata(self) -> dict:
         """A dictionary for whatever a user wants to note on the node."""
@@ -316,6 +310,8 @@ class Operator(Node):
         super().__init_subclass__(**kwargs)
         # The class is the node's type, and graph-drawing tools print type(node).__name__.
         cls.__name__ = name or f"{cls.__qualname__.rpartition('.')[2]}Backward0"
+        for argument in saved.names(cls):
+            setattr(cls, f"_saved_{argument}", saved.value(argument))
 
     def forward(ctx, *args: Any) -> Any:
         """Arrays in, array (or a tuple of arrays, None for what nobody asked for) out."""

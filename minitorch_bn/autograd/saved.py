@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from minitorch_bn.autograd.grad_mode import Mode, thread
@@ -14,6 +15,18 @@ pack_hooks: list[tuple[Mode, saved_tensors_hooks]] = []  # those that are open, 
 
 # PyTorch's names of the first inputs and of the output; the others are the operator's own.
 _PLACES = {"self": 0, "input": 0, "other": 1, "mat2": 1, "target": 1, "result": ~0}
+
+
+def names(operator: Any) -> tuple[str, ...]:
+    """Under which names its nodes may have saved something: PyTorch's, and those of its own arguments."""
+    code = operator.forward.__code__
+    return (*_PLACES, *code.co_varnames[1 : code.co_argcount])
+
+
+@cache
+def value(name: str) -> property:
+    """What a node saved under that name. (With ``__getattr__``, Python would find everything else more slowly.)"""
+    return property(lambda node: look(node, name))
 
 
 def look(node: Any, name: str) -> Any:
