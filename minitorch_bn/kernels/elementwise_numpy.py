@@ -29,7 +29,8 @@ SHARED = 1 << 17
 def elementwise(function: Callable[..., np.ndarray]) -> Callable[..., np.ndarray]:
     """The kernel of a function of one or two arrays of floats, of one shape, and of numbers.
 
-    Large arrays are computed in blocks, which threads share; 16-bit floats in float32, and rounded once.
+    Large arrays are computed in blocks, which threads share; 16-bit floats in float32, and rounded once. The function
+    calls no other kernel: a thread that waits for others to share a block would wait for itself.
     """
     count = arrays_of(function)
 
@@ -116,12 +117,17 @@ def erf_backward(g: np.ndarray, a: np.ndarray) -> np.ndarray:
     return g * np.exp(-a * a) * (2 / math.sqrt(math.pi))
 
 
-@elementwise
-def sigmoid(a: np.ndarray) -> np.ndarray:
-    """1 / (1 + e^-a)"""
+def _sigmoid(a: np.ndarray) -> np.ndarray:
+    """1 / (1 + e^-a), for a block"""
     # e^-|a| never overflows, and keeps small results accurate where the tanh form would round them to 0
     e = np.exp(-np.absolute(a))
     return chosen(a >= 0, e.dtype.type(1), e) / (1 + e)
+
+
+@elementwise
+def sigmoid(a: np.ndarray) -> np.ndarray:
+    """1 / (1 + e^-a)"""
+    return _sigmoid(a)
 
 
 @elementwise
@@ -172,7 +178,7 @@ def silu(a: np.ndarray) -> np.ndarray:
 @elementwise
 def silu_backward(g: np.ndarray, a: np.ndarray) -> np.ndarray:
     """g s (1 + a (1 - s)) with s = sigmoid(a)"""
-    s = sigmoid(a)
+    s = _sigmoid(a)
     slope = 1 - s
     slope *= a
     slope += 1
@@ -196,7 +202,7 @@ def mish(a: np.ndarray) -> np.ndarray:
 def mish_backward(g: np.ndarray, a: np.ndarray) -> np.ndarray:
     """g (t + a sigmoid(a) (1 - t^2)) with t = tanh(log(1 + e^a))"""
     t = np.tanh(_log1p_exp(a))
-    return g * (t + a * sigmoid(a) * (1 - t * t))
+    return g * (t + a * _sigmoid(a) * (1 - t * t))
 
 
 @elementwise
@@ -210,7 +216,7 @@ def softplus(a: np.ndarray, beta: float, threshold: float) -> np.ndarray:
 def softplus_backward(g: np.ndarray, a: np.ndarray, beta: float, threshold: float) -> np.ndarray:
     """g sigmoid(beta a), or g"""
     scaled = a * beta
-    return chosen(scaled > threshold, g, g * sigmoid(scaled))
+    return chosen(scaled > threshold, g, g * _sigmoid(scaled))
 
 
 @elementwise
@@ -222,7 +228,7 @@ def log_sigmoid(a: np.ndarray) -> np.ndarray:
 @elementwise
 def log_sigmoid_backward(g: np.ndarray, a: np.ndarray) -> np.ndarray:
     """g sigmoid(-a)"""
-    return g * sigmoid(-a)
+    return g * _sigmoid(-a)
 
 
 @elementwise
@@ -376,7 +382,7 @@ def cross_entropy_with_logits(x: np.ndarray, t: np.ndarray) -> np.ndarray:
 @elementwise
 def cross_entropy_with_logits_slope(x: np.ndarray, t: np.ndarray, scale: float) -> np.ndarray:
     """(sigmoid(x) - t) scale"""
-    return (sigmoid(x) - t) * scale
+    return (_sigmoid(x) - t) * scale
 
 
 # -- two halves, and a slope for each channel --------------------------------------------------------------------------

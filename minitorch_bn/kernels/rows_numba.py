@@ -19,9 +19,9 @@ def row_norm(x, weight, bias, shape, eps, centred):
     if not x.size:
         return reference.row_norm(x, weight, bias, shape, eps, centred)
     rows = shape[0] * shape[1]
-    v = _arranged(x).reshape(rows, -1)
+    v = _in_rows(x).reshape(rows, -1)
     y, mean, var = np.empty(x.shape, v.dtype), np.empty(rows), np.empty(rows)
-    weight, bias = _numbers(weight, shape, 1.0), _numbers(bias, shape, 0.0)
+    weight, bias = _of_groups(weight, shape, 1.0), _of_groups(bias, shape, 0.0)
     _forward(rows, x.size, v, weight, bias, float(eps), centred, y.reshape(v.shape), mean, var)
     return as_dtype(y, x.dtype), mean, var
 
@@ -31,14 +31,14 @@ def row_norm_backward(g, x, weight, mean, var, shape, eps, centred, with_gx=True
     if not x.size:
         return reference.row_norm_backward(g, x, weight, mean, var, shape, eps, centred, with_gx, with_sums)
     samples, groups, columns, _ = shape
-    v = _arranged(x).reshape(samples, groups, -1)
+    v = _in_rows(x).reshape(samples, groups, -1)
     u = np.ascontiguousarray(g, v.dtype).reshape(v.shape)
     gx = np.empty(x.shape, v.dtype) if with_gx else None
     out = np.empty((0, *v.shape[1:]), v.dtype) if gx is None else gx.reshape(v.shape)
     sums = np.zeros((reference.parts(shape), groups, 2, columns))
     mean, var = mean.reshape(samples, groups), var.reshape(samples, groups)
     steps = len(sums) * groups
-    _backward(steps, x.size, u, v, _numbers(weight, shape, 1.0), mean, var, float(eps), centred, out, with_sums, sums)
+    _backward(steps, x.size, u, v, _of_groups(weight, shape, 1.0), mean, var, float(eps), centred, out, with_sums, sums)
     if gx is not None:
         gx = as_dtype(gx, x.dtype)
     if not with_sums:
@@ -47,11 +47,11 @@ def row_norm_backward(g, x, weight, mean, var, shape, eps, centred, with_gx=True
     return gx, total[:, 0], total[:, 1]
 
 
-def _arranged(x: np.ndarray) -> np.ndarray:
+def _in_rows(x: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(x, np.float64 if x.dtype.itemsize == 2 else x.dtype)
 
 
-def _numbers(values: np.ndarray | None, shape: tuple[int, ...], default: float) -> np.ndarray:
+def _of_groups(values: np.ndarray | None, shape: tuple[int, ...], default: float) -> np.ndarray:
     """(G, K) in float64"""
     return (
         np.full(shape[1:3], default) if values is None else np.ascontiguousarray(values, np.float64).reshape(shape[1:3])

@@ -14,7 +14,7 @@ SETS = pytest.mark.parametrize("kernels", [elementwise_numpy, elementwise_numba]
 
 @pytest.fixture(autouse=True)
 def _numba(request):
-    if request.getfixturevalue("kernels") is elementwise_numba:
+    if "kernels" in request.fixturenames and request.getfixturevalue("kernels") is elementwise_numba:
         pytest.importorskip("numba", reason="the compiled kernels need numba: pip install minitorch_bn[fast]")
 
 
@@ -122,6 +122,17 @@ def test_is_its_formula(rng, kernels, name, dtype, size):
         check(forward(a, *numbers), function(a.astype(float)), dtype, kernels, 8)
         if slope:
             check(backward(g, a, *numbers), g.astype(float) * slope(a.astype(float)), dtype, kernels, 64)
+
+
+@NAMES
+def test_threads_share_large_arrays_in_numpy_too(rng, name):
+    kernels = elementwise_numpy
+    a, g = rng.standard_normal((2, 3, 200_001)).astype(np.float32)  # more than one block, and two threads
+    numbers = FORMULAS[name][0]
+    forward, backward = kernel_of(kernels, name)
+    for function, arrays in ((forward, (a,)), (backward, (g, a))):
+        small = [function(*parts, *numbers) for parts in zip(*(np.array_split(x.reshape(-1), 40) for x in arrays))]
+        np.testing.assert_allclose(function(*arrays, *numbers).reshape(-1), np.concatenate(small), rtol=1e-6)
 
 
 @SETS

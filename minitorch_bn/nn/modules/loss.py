@@ -195,7 +195,7 @@ class BCEWithLogitsLoss(_Loss):
     """
 
     weight: Tensor | None = registered()
-    pos_weight: Tensor | None
+    pos_weight: Tensor | None = registered()
 
     def __init__(
         self,
