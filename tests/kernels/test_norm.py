@@ -66,16 +66,16 @@ def test_an_offset_costs_no_digit(rng, shape, offset):
     assert np.sqrt(np.mean(error**2)) < 1e-7
     column = (-1, *(1,) * (len(shape) - 2))
     constant = norm_numpy.normalize(np.broadcast_to(mean.reshape(column), shape), weight, bias, mean, var, 0.0)
-    # Near 0 the mean may be part of what is added: 4 |weight| at most, and rounded like the sum.
+    # Near 0 the mean may be part of what is added: NEAR |weight| at most, and rounded like the sum.
     atol = 0 if offset else 2.0**-24 * (2 * abs(bias) + norm_numpy.NEAR * abs(weight)).max()
     np.testing.assert_allclose(constant, np.broadcast_to(bias.reshape(column), shape), rtol=0, atol=atol)
 
 
-@pytest.mark.parametrize("deviations", [0.0, 0.1, 1.0, 3.99, 4.01, 30.0])
+@pytest.mark.parametrize("deviations", [0.0, 0.1, 1.0, 1.49, 1.51, 30.0])
 @pytest.mark.parametrize("spread", [1e-15, 1.0, 1e15])
 @pytest.mark.parametrize("shape", [(1024, 48), (48, 6, 7, 7), (30, 5, 24, 25)], ids=str)
 def test_a_pass_is_saved_where_hardly_a_digit_is_lost(rng, shape, deviations, spread):
-    """On both sides of the border: errors below 2e-7 of the weight, and no element's above what its roundings allow."""
+    """On both sides of the border: errors below 6e-8 of the weight, and no element's above what its roundings allow."""
     x, weight, bias, _, var = made(rng, shape)
     column = (-1, *(1,) * (len(shape) - 2))
     var = (var * np.float32(spread) ** 2).astype(np.float32)
@@ -86,9 +86,12 @@ def test_a_pass_is_saved_where_hardly_a_digit_is_lost(rng, shape, deviations, sp
     exact = formula(x, weight, bias, mean, var, 0.0)
     error = norm_numpy.normalize(x, weight, bias, mean, var, 0.0) - exact
     size = np.abs(weight.reshape(column)) + np.abs(bias.reshape(column))
-    assert np.sqrt(np.mean((error / size) ** 2)) < 2e-7
+    assert np.sqrt(np.mean((error / size) ** 2)) < 6e-8
     # The scale and its product, what is added (a product and a sum), the result: each is rounded once.
-    product, added = np.abs(exact - bias.reshape(column)), np.abs(weight.reshape(column)) * min(deviations, 4.1)
+    product, added = (
+        np.abs(exact - bias.reshape(column)),
+        np.abs(weight.reshape(column)) * min(deviations, norm_numpy.NEAR),
+    )
     allowed = 2.0**-24 * (3 * product + 4 * added + np.abs(bias.reshape(column)) + np.abs(exact))
     assert (np.abs(error) <= allowed * 1.001).all()
 
@@ -102,7 +105,7 @@ def test_few_channels_that_are_far_from_0_are_computed_apart(rng, shape, rectify
     near = np.arange(shape[1]) != 3
     x -= (near * np.float32(1e5)).reshape(column)
     mean -= near * np.float32(1e5)
-    numbers[3] += 1  # so that 4 deviations are 4.9 at least
+    numbers[3] += 8  # so that the border is at 4.2 at least
     passes, far = norm_numpy._passes(*numbers, 0.0, np.float32, many=True)
     assert len(passes) == 2
     assert list(far) == [3]
