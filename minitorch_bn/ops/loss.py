@@ -182,7 +182,10 @@ class NllLoss(Operator):
     def forward(ctx, x, target, r, summed):
         ctx.save_for_backward(target)
         ctx.r, ctx.summed, ctx.shape = r, summed, x.shape
-        picked = -np.take_along_axis(x, np.expand_dims(target, 1).astype(np.intp), 1).reshape(-1)
+        if x.ndim == 2:
+            picked = -x[np.arange(len(x)), target]
+        else:
+            picked = -np.take_along_axis(x, np.expand_dims(target, 1).astype(np.intp), 1).reshape(-1)
         if type(r) is np.ndarray:
             picked = np.where(r != 0, picked * r, picked.dtype.type(0))
             return _total(picked) if summed else picked.reshape(target.shape)
@@ -213,9 +216,12 @@ class NllLossGrad(Operator):
     def forward(ctx, g, target, r, shape, summed):
         ctx.save_for_backward(target)
         ctx.r, ctx.summed = r, summed
-        gx, place = np.zeros(shape, g.dtype), np.expand_dims(target, 1).astype(np.intp)
-        values = np.broadcast_to(-(g.reshape(-1) * r), target.size)
-        np.put_along_axis(gx, place, values.reshape(place.shape), 1)
+        gx, values = np.zeros(shape, g.dtype), -(g.reshape(-1) * r)
+        if len(shape) == 2:
+            gx[np.arange(len(gx)), target] = values
+        else:
+            place = np.expand_dims(target, 1).astype(np.intp)
+            np.put_along_axis(gx, place, np.broadcast_to(values, target.size).reshape(place.shape), 1)
         return gx
 
     def backward(ctx, h):
