@@ -16,7 +16,7 @@ def cross_entropy(x, target):
     _shift(len(x), x.size, x, target, exps, losses)
     np.exp(exps, exps)  # several numbers at a time, which the compiler does not do
     _sum(len(x), x.size, exps, sums, losses)
-    return losses, exps, sums
+    return np.negative(losses, losses), exps, sums  # -0 where the loss is none, as everywhere
 
 
 def cross_entropy_backward(exps, sums, target, scale):
@@ -34,14 +34,14 @@ def _is_plain(a: np.ndarray) -> bool:
 
 @Loops
 def _shift(x, target, shifted, losses, start, stop):
-    """Rows minus their largest element, and what the losses are but for the logarithms of sums."""
+    """Rows minus their largest element, and that of the target, of which a loss lacks the logarithm of the sum."""
     for i in range(start, stop):
         row, out, top = x[i], shifted[i], x[i, 0]
         for j in range(len(row)):
             top = max(top, row[j])
         for j in range(len(row)):
             out[j] = row[j] - top
-        losses[i] = -out[target[i]]
+        losses[i] = out[target[i]]
 
 
 @Loops
@@ -51,7 +51,7 @@ def _sum(exps, sums, losses, start, stop):
         for j in range(len(row)):
             total += row[j]
         sums[i] = total
-        losses[i] += np.log(sums[i])
+        losses[i] -= np.log(sums[i])
 
 
 @Loops

@@ -147,14 +147,11 @@ def normalize(
         return np.moveaxis(y.reshape(last.shape), -1, 1)
     dtype = np.float64 if x.dtype == np.float64 else np.float32  # after the subtraction no digits are at stake
     y = np.empty(x.shape, dtype)
-    passes, far = _passes(weight, bias, mean, var, eps, dtype, x.size > FEW)
+    passes = _passes(weight, bias, mean, var, eps, dtype, x.size > FEW)
     if x.size > FEW:
         _pass_over_blocks(np.ascontiguousarray(x), passes, y, rectify)
     else:
         _pass_over(x, passes, [row.reshape(-1, *(1,) * (x.ndim - 2)) for _, row in passes], y, rectify)
-    if len(far):
-        w, b = (None if v is None else v[far] for v in (weight, bias))
-        y[:, far] = normalize(x[:, far], w, b, mean[far], var[far], eps, rectify)
     return y if y.dtype == x.dtype else y.astype(x.dtype)
 
 
@@ -166,25 +163,21 @@ def _passes(
     eps: float,
     dtype: type[np.floating],
     many: bool,
-) -> tuple[Passes, np.ndarray | tuple[()]]:
-    """What makes weight (x - mean) / sqrt(var + eps) + bias of x, one after the other, and the channels where it fails.
+) -> Passes:
+    """What makes weight (x - mean) / sqrt(var + eps) + bias of x, one after the other.
 
-    Where the mean is hardly further than a deviation from 0, as most are in trained networks, x s + (bias - mean s)
-    saves a pass: x s is then hardly larger than the result, and as little is lost when it is rounded. If only a few
-    channels are not like that, they are left to be computed apart.
+    Where no mean is much further than a deviation from 0, as in most trained networks, x s + (bias - mean s) saves a
+    pass: x s is then hardly larger than the result, and as little is lost when it is rounded.
     """
     c, s = mean.astype(dtype, copy=False), _scale(var, eps, weight).astype(dtype, copy=False)
-    passes: Passes = [(np.subtract, c), (np.multiply, s)]
     if bias is None:
-        return passes, ()
+        return [(np.subtract, c), (np.multiply, s)]
+    b = bias.astype(dtype, copy=False)
     if many:
-        t = bias.astype(dtype, copy=False) - c * s
-        near = (np.square(c, dtype=np.float64) <= NEAR * NEAR * var) & np.isfinite(t)
-        far = np.flatnonzero(~near)
-        if len(far) <= len(c) // 16:
-            return [(np.multiply, s), (np.add, t)], far
-    passes.append((np.add, bias.astype(dtype, copy=False)))
-    return passes, ()
+        t = b - c * s
+        if ((np.square(c, dtype=np.float64) <= NEAR * NEAR * var) & np.isfinite(t)).all():
+            return [(np.multiply, s), (np.add, t)]
+    return [(np.subtract, c), (np.multiply, s), (np.add, b)]
 
 
 def _pass_over(x: np.ndarray, passes: Passes, numbers: Iterable[np.ndarray], y: np.ndarray, rectify: bool) -> None:

@@ -98,11 +98,24 @@ def _ends(xs, objects):
 
     None unless all arrays are alike, and can be looped over, and written to, as they lie in memory, in any order.
     """
-    if not xs or len(set(map(id, xs))) < len(xs) or xs[0].dtype.char not in "fd":
+    if not xs or len(set(map(id, xs))) < len(xs) or xs[0].dtype.char not in "fd" or not _fields_are_known():
         return None
     ends = np.empty(len(xs), np.int64)
     _look(1, 0, objects, id(xs[0].dtype), ends)
     return None if ends[-1] < 0 else ends
+
+
+@cache
+def _fields_are_known():
+    """Whether an array's fields lie where this file looks for them: one that is known tells."""
+    from ctypes import c_int32, c_int64
+
+    a = np.zeros((2, 3), np.float32)
+    places = (c_int64, DATA), (c_int32, NDIM), (c_int64, SHAPE), (c_int64, DTYPE), (c_int32, FLAGS)
+    data, ndim, shape, dtype, flags = (kind.from_address(id(a) + place).value for kind, place in places)
+    if (data, ndim, dtype, flags & CARRAY) != (a.ctypes.data, a.ndim, id(a.dtype), CARRAY):
+        return False
+    return [c_int64.from_address(shape + 8 * i).value for i in range(2)] == [2, 3]
 
 
 # -- the loops -------------------------------------------------------------------------------------------------------
@@ -129,17 +142,28 @@ def _load(context, builder, signature, args):
     return builder.load(builder.inttoptr(args[0], kind.as_pointer()))
 
 
+@inner
+def _have_one_shape(a, b):
+    ndim, shape, other = int32_at(a + NDIM), int64_at(a + SHAPE), int64_at(b + SHAPE)
+    same = int32_at(b + NDIM) == ndim
+    for i in range(ndim if same else 0):
+        same &= int64_at(shape + 8 * i) == int64_at(other + 8 * i)
+    return same
+
+
 @Loops
 def _look(objects, dtype, ends, start, stop):
-    """The ends; the last is negative if an array is not of that dtype, or not to be looped over."""
-    for array in objects:
-        if int64_at(array + DTYPE) != dtype or int32_at(array + FLAGS) & CARRAY != CARRAY:
-            ends[-1] = -1
-            return
-    end = 0
-    for k in range(len(ends)):
-        size, shape = 1, int64_at(objects[k] + SHAPE)
-        for i in range(int32_at(objects[k] + NDIM)):
+    """The ends; the last is negative if arrays are not of that dtype, not to be looped over, or not of one shape."""
+    end, count = 0, len(ends)
+    for k in range(count):
+        first = objects[k]
+        for array in objects[k::count]:
+            usable = int64_at(array + DTYPE) == dtype and int32_at(array + FLAGS) & CARRAY == CARRAY
+            if not usable or not _have_one_shape(first, array):
+                ends[-1] = -1
+                return
+        size, shape = 1, int64_at(first + SHAPE)
+        for i in range(int32_at(first + NDIM)):
             size *= int64_at(shape + 8 * i)
         end += size
         ends[k] = end

@@ -78,6 +78,10 @@ class BatchNorm(Operator, name="NativeBatchNormBackward0"):
         with_gx = ctx.needs_input_grad[0] is not None
         return *BatchNormBackward.apply(g, *ctx.saved_tensors, ctx.eps, ctx.statistics, with_gx), None
 
+    @property
+    def next_functions(ctx):
+        return super().next_functions[:3]  # a mask has no derivative
+
 
 class BatchNormBackward(Operator, name="NativeBatchNormBackwardBackward0"):
     """gx = w r P(g), or None if nobody asked for it,  gw = sum g xh,  gb = sum g"""

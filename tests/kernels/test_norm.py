@@ -81,7 +81,7 @@ def test_a_pass_is_saved_where_hardly_a_digit_is_lost(rng, shape, deviations, sp
     var = (var * np.float32(spread) ** 2).astype(np.float32)
     mean = (deviations * np.sqrt(var) * rng.choice([-1, 1], var.shape)).astype(np.float32)
     x = (x * np.sqrt(var).reshape(column) + mean.reshape(column)).astype(np.float32)
-    passes, _ = norm_numpy._passes(weight, bias, mean, var, 0.0, np.float32, many=True)
+    passes = norm_numpy._passes(weight, bias, mean, var, 0.0, np.float32, many=True)
     assert len(passes) == (2 if deviations < norm_numpy.NEAR else 3)
     exact = formula(x, weight, bias, mean, var, 0.0)
     error = norm_numpy.normalize(x, weight, bias, mean, var, 0.0) - exact
@@ -98,7 +98,7 @@ def test_a_pass_is_saved_where_hardly_a_digit_is_lost(rng, shape, deviations, sp
 
 @pytest.mark.parametrize("rectify", [False, True])
 @pytest.mark.parametrize("shape", [(1024, 48), (48, 60, 7, 7), (30, 32, 24, 25), (3000, 17)], ids=str)
-def test_few_channels_that_are_far_from_0_are_computed_apart(rng, shape, rectify):
+def test_one_channel_that_is_far_from_0_keeps_its_digits(rng, shape, rectify):
     x, *numbers = made(rng, shape, offset=1e5)
     _, _, mean, _ = numbers
     column = (-1, *(1,) * (len(shape) - 2))
@@ -106,9 +106,6 @@ def test_few_channels_that_are_far_from_0_are_computed_apart(rng, shape, rectify
     x -= (near * np.float32(1e5)).reshape(column)
     mean -= near * np.float32(1e5)
     numbers[3] += 8  # so that the border is at 4.2 at least
-    passes, far = norm_numpy._passes(*numbers, 0.0, np.float32, many=True)
-    assert len(passes) == 2
-    assert list(far) == [3]
     y = norm_numpy.normalize(x, *numbers, 0.0, rectify)
     exact = formula(x, *numbers, 0.0)
     np.testing.assert_allclose(y, np.maximum(exact, 0) if rectify else exact, rtol=0, atol=6 * 16 * 2.0**-24)

@@ -137,3 +137,23 @@ def test_what_is_read_only_stays_as_it_is(kernels, which):
     with pytest.raises(ValueError, match="read-only"):
         kernels.sgd(xs, gs, 0.5, 0.0, False)
     np.testing.assert_array_equal(xs[which], np.ones((2, 3), np.float32))
+
+
+@pytest.mark.parametrize("shape", [(5, 3), (16,), (2, 5), (15, 1)])
+def test_arrays_of_different_shapes_are_refused(rng, shape):
+    xs, vs = [[rng.standard_normal(s) for s in ((4,), (3, 5))] for _ in range(2)]
+    before = [x.copy() for x in xs[1:]]
+    gs = [rng.standard_normal(s) for s in ((4,), shape)]
+    with pytest.raises(ValueError, match="broadcast"):
+        optim_numba.momentum(xs, gs, vs, 0.1, 0.0, 0.9, 1, False, False)
+    np.testing.assert_array_equal(xs[1], before[0])
+
+
+def test_where_the_fields_of_arrays_are_not_known_numpy_computes(rng, monkeypatch):
+    x, g = rng.standard_normal((2, 3, 4))
+    expected = x - 0.1 * g
+    assert optim_numba._fields_are_known()
+    monkeypatch.setattr(optim_numba, "_fields_are_known", lambda: False)
+    monkeypatch.setattr(optim_numba, "_loop", None)
+    optim_numba.sgd([x], [g], 0.1, 0.0, False)
+    np.testing.assert_array_equal(x, expected)

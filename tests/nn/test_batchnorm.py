@@ -490,3 +490,11 @@ def test_second_order_with_the_channels_last(rng):
     x = torch.tensor(rng.standard_normal((2, 4, 3)), requires_grad=True)
     assert torch.autograd.gradcheck(bn, x)
     assert torch.autograd.gradgradcheck(bn, x)
+
+
+def test_the_graph_goes_on_to_input_weight_and_bias():
+    x = torch.randn(4, 3, requires_grad=True)
+    for training in (True, False):
+        bn = torch.nn.BatchNorm1d(3).train(training)
+        ends = [node.variable for node, _ in bn(x).grad_fn.next_functions]
+        assert all(end is leaf for end, leaf in zip(ends, (x, bn.weight, bn.bias), strict=True))
