@@ -44,6 +44,7 @@ DEVIATIONS = {
     "x + 2**70": "PyTorch refuses numbers beyond int64 also where the tensor is floating",
     "x[..., ...]": "PyTorch takes a second ellipsis for nothing",
     "s.mT": "deprecated in PyTorch",
+    "e.stride()": "PyTorch keeps what numpy says of an array without elements",
     "x.sum(1.5)": "wording: arguments of the wrong type",
     "torch.max(x, 1.5)": "wording: arguments of the wrong type",
     'x.mean("a")': "wording: arguments of the wrong type",
