@@ -186,7 +186,7 @@ def _fold(running_mean, running_var, mean, var, ratio, momentum, start, stop):
 @Loops
 def _forward_runs(x, weight, bias, eps, limit, y, mean, var, start, stop):
     samples, _, length = x.shape
-    count, step = samples * length, max(LONG // length, 1)
+    count, step, least = samples * length, max(LONG // length, 1), x.dtype.type(limit)
     for c in range(start, stop, step):
         end = min(c + step, stop)
         first = x[0, c:end, 0].astype(np.float64)
@@ -200,7 +200,7 @@ def _forward_runs(x, weight, bias, eps, limit, y, mean, var, start, stop):
                     sum2 += deviation * deviation
                 total[k] += sum1
                 squares[k] += sum2
-        middle, factor, shift = np.empty(end - c), np.empty(end - c), np.empty(end - c)
+        middle, factor, shift = np.empty(end - c, x.dtype), np.empty(end - c, x.dtype), np.empty(end - c, x.dtype)
         _finish_forward(first, total, squares, count, weight[c:end], bias[c:end], eps, middle, factor, shift)
         _set(mean[c:end], var[c:end], total, squares)
         for n in range(samples):
@@ -208,7 +208,7 @@ def _forward_runs(x, weight, bias, eps, limit, y, mean, var, start, stop):
                 run, out, m, f, s = x[n, c + k], y[n, c + k], middle[k], factor[k], shift[k]
                 for i in range(length):
                     value = (run[i] - m) * f + s
-                    out[i] = limit if value <= limit else value
+                    out[i] = least if value <= least else value
 
 
 @Loops
@@ -227,7 +227,7 @@ def _backward_runs(g, x, weight, mean, var, eps, gx, gw, gb, start, stop):
                     sum2 += u * difference(run[i], centre)
                 total[k] += sum1
                 product[k] += sum2
-        middle, part, steep, factor, rest = np.empty((5, end - c))
+        middle, part, steep, factor, rest = np.empty((5, end - c), x.dtype)
         _finish_backward(
             total, product, count, weight[c:end], mean[c:end], var[c:end], eps, middle, part, steep, factor, rest
         )
