@@ -104,8 +104,11 @@ class Loops:
 
 
 def inner(function: Callable) -> Callable:
-    """A function that the loops of its module call: compiled together with the first of them."""
-    function.is_inner = {}  # type: ignore[attr-defined]
+    """A function that the loops of its module call, compiled together with the first of them.
+
+    It rounds where it is written. Left unsaid, it would be allowed what that first loop is.
+    """
+    function.is_inner = {"fastmath": False}  # type: ignore[attr-defined]
     return function
 
 
@@ -116,7 +119,7 @@ def reordered(function: Callable) -> Callable:
 
 
 def fused(function: Callable) -> Callable:
-    """Such a function of numbers, in which a * b + c may be rounded once; however long, it becomes part of its loop."""
+    """Such a function in which a * b + c may be rounded once; however long, it becomes part of its loop."""
     function.is_inner = {"fastmath": {"contract"}, "forceinline": True}  # type: ignore[attr-defined]
     return function
 

@@ -16,7 +16,7 @@ import math
 import numpy as np
 
 from minitorch_bn.kernels import norm_numpy as reference
-from minitorch_bn.kernels._compiled import Loops, inner, ordered
+from minitorch_bn.kernels._compiled import Loops, fused, inner, ordered
 from minitorch_bn.kernels.norm_numpy import F64
 
 NEAR = 16  # rows that are still in the cache when they are read again
@@ -207,7 +207,7 @@ def _forward_runs(x, weight, bias, eps, limit, y, mean, var, start, stop):
             for k in range(end - c):
                 run, out, m, f, s = x[n, c + k], y[n, c + k], middle[k], factor[k], shift[k]
                 for i in range(length):
-                    value = (run[i] - m) * f + s
+                    value = difference(run[i], m) * f + s
                     out[i] = least if value <= least else value
 
 
@@ -237,7 +237,7 @@ def _backward_runs(g, x, weight, mean, var, eps, gx, gw, gb, start, stop):
                 run, up, out = x[n, c + k], g[n, c + k], gx[n, c + k]
                 m, a, b, f, z = middle[k], part[k], steep[k], factor[k], rest[k]
                 for i in range(length):
-                    out[i] = ((up[i] - a) - (run[i] - m) * b) * f + z
+                    out[i] = difference(difference(up[i], a), difference(run[i], m) * b) * f + z
 
 
 @Loops
@@ -364,7 +364,7 @@ def _scale_rows(g, x, weight, mean, r, gx, sums, start, stop):
         _set(sums[b, 0], sums[b, 1], total, product)
 
 
-@inner
+@fused
 def _add_deviations(x, begin, end, total, squares):
     """Adds the deviations of some rows from the first row of all, and their squares."""
     origin, even = x[0].astype(np.float64), end - (end - begin) % 4
@@ -382,7 +382,7 @@ def _add_deviations(x, begin, end, total, squares):
             squares[k] += d * d
 
 
-@inner
+@fused
 def _add_products(g, x, begin, end, mean, total, product):
     """Adds some rows of g, and their products with the deviations from the mean."""
     centre, even = mean.astype(np.float64), end - (end - begin) % 4
@@ -425,7 +425,7 @@ def _set(to1, to2, from1, from2):
 # not reordered, as loops may be: that would take the second for 0.
 
 
-@inner
+@fused
 def difference(value, origin):
     """A difference that is taken before anything is added to it: in sums that may be reordered."""
     return value - origin

@@ -253,6 +253,25 @@ def test_a_fork_computes_too():
     assert run(program) == ["True", "True"]
 
 
+def test_what_was_compiled_first_does_not_change_what_others_compute(tmp_path):
+    # Functions inside the loops are compiled with the first loop that calls them, which may reorder its sums: they
+    # must not, for the mean's second number would become 0.
+    program = """
+        import numpy as np
+        from minitorch_bn.kernels import norm_numba
+        runs = np.random.default_rng(0).standard_normal((7, 5, 33)) + 1e9
+        rows = np.ascontiguousarray(np.moveaxis(runs, 1, 2).reshape(-1, 5))
+        for x in (runs, rows):
+            y = norm_numba.batch_norm(x, None, None, None, 0.0)[0]
+            dims = (0, *range(2, x.ndim))
+            exact = x.astype(np.longdouble) - x.mean(dims, keepdims=True)
+            exact -= exact.mean(dims, keepdims=True)
+            exact /= np.sqrt((exact * exact).mean(dims, keepdims=True))
+            print(np.abs(y - exact).max() < 1e-14)
+    """
+    assert run(program, NUMBA_CACHE_DIR=str(tmp_path)) == ["True", "True"]
+
+
 def test_a_cache_that_cannot_be_written_does_no_harm(tmp_path):
     file = tmp_path / "file"
     file.write_text("a file, not a folder")
