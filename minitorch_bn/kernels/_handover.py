@@ -27,7 +27,7 @@ from zlib import crc32
 import numpy as np
 
 from minitorch_bn.kernels import threads
-from minitorch_bn.kernels._compiled import prepare, primitive
+from minitorch_bn.kernels._compiled import inner, prepare, primitive
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -181,13 +181,14 @@ def _serve(box, patience):
                 break
 
 
-def _share(boxes, steps, args):
+@inner
+def hand_over(boxes, steps, function, data):
+    """Does described work together with the threads that watch these boxes; nonzero if a part of it failed."""
     mine, others = np.empty(len(boxes), np.int64), 0
     for i in range(len(boxes)):
         if others + 1 < steps and change(boxes[i] + STATE, WATCHING, CLAIMED):
             mine[others] = boxes[i]
             others += 1
-    function, data = described(kernel, args)
     for i in range(others):
         store(mine[i] + PLACE, processor())
         store(mine[i] + FUNCTION, function)
@@ -211,6 +212,11 @@ def _share(boxes, steps, args):
             failed |= load(mine[i] + FAILED)
             store(mine[i] + STATE, WATCHING)
     return failed
+
+
+def _share(boxes, steps, args):
+    function, data = described(kernel, args)
+    return hand_over(boxes, steps, function, data)
 
 
 def compile_serve(cache: bool) -> Callable[[int, int], None]:
