@@ -194,7 +194,9 @@ def _means(x, depths, heights, widths, depth_sizes, height_sizes, width_sizes, d
         for d in range(y.shape[1]):
             for h in range(y.shape[2]):
                 out = y[p, d, h]
-                if h > 0 and heights[0, h] == heights[0, h - 1] and heights[1, h] == heights[1, h - 1]:
+                same = h > 0 and heights[0, h] == heights[0, h - 1] and heights[1, h] == heights[1, h - 1]
+                # Of two windows with the same rows one may reach beyond the padding, which does not count then.
+                if same and (divide_first or height_sizes[h] == height_sizes[h - 1]):
                     above = y[p, d, h - 1]
                     for w in range(len(out)):
                         out[w] = above[w]

@@ -17,6 +17,7 @@ WINDOWS = {
     "four, some of them outside": ((9, 11), (2, 2), (2, 2), (0, 0), (1, 1), True),
     "four, apart": ((9, 11), (2, 2), (2, 2), (0, 0), (2, 1), False),
     "ceil": ((9, 11), (3, 3), (2, 1), (1, 1), (1, 1), True),
+    "ceil, beyond the padding": ((1, 3), (4, 4), (2, 2), (2, 2), (1, 1), True),
     "a stride beyond the kernel": ((9, 11), (3, 2), (4, 3), (0, 1), (1, 1), False),
     "dilated": ((9, 11), (2, 3), (1, 1), (1, 0), (2, 1), False),
     "dilated padding": ((9, 11), (3, 3), (2, 2), (1, 1), (3, 2), False),
