@@ -300,7 +300,7 @@ def _lay_out(x, place, plan, views, planes, at):
                 # Rows follow each other as they do in x: a single run, but for what it carries from row to row.
                 skipped = low * columns + begin
                 copy(x, start + skipped, planes, plane + skipped, (high - low - 1) * columns + end - begin)
-            elif columns == input_columns == 1:
+            elif columns == input_columns == 1 and begin < end:
                 for i in range(low, high):
                     planes[plane + i] = x[start + i * down]
             else:
