@@ -72,8 +72,9 @@ def conv(
         if start is not None:
             y += start
         return y.reshape(x.shape[0], w.shape[0], *x.shape[2:]).astype(x.dtype, copy=False)
-    columns = _Columns(x.shape, w.shape[0], w.shape[2:], stride, padding, dilation, groups)
-    y = np.empty((x.shape[0], w.shape[0], *columns.out), x.dtype)
+    out = conv_output_shape(x.shape[2:], w.shape[2:], stride, padding, dilation)
+    columns = _Columns(x.shape, w.shape[0], w.shape[2:], out, stride, padding, dilation, groups)
+    y = np.empty((x.shape[0], w.shape[0], *out), x.dtype)
     for samples, rows, block in columns.gather(x):
         product = scratch("product", (groups, filters.shape[1], block.shape[2]), block.dtype)
         np.matmul(filters, block, out=product)
@@ -110,8 +111,7 @@ def conv_input_grad(
         # To read columns is faster than to add to them, unless there are many more of them.
         return conv(g, turned(w, groups), stride, spread, dilation, groups, bias)
     filters = _as_matrices(w, groups).swapaxes(1, 2)  # (O, C/G, kh, kw) -> (G, K, O/G)
-    columns = _Columns(shape, w.shape[0], kernel, stride, padding, dilation, groups, wide=finite)
-    g = columns.complete(g)
+    columns = _Columns(shape, w.shape[0], kernel, g.shape[2:], stride, padding, dilation, groups, wide=finite)
     gx = np.empty(shape, g.dtype)
     for samples, rows, block in columns.scatter(gx, bias):
         np.matmul(filters, columns.widen(g[samples, :, rows]), out=block)
@@ -129,9 +129,8 @@ def conv_weight_grad(
     """
     filters = g.shape[1] // groups
     for wide in (True, False):
-        columns = _Columns(x.shape, g.shape[1], kernel_shape, stride, padding, dilation, groups, wide)
+        columns = _Columns(x.shape, g.shape[1], kernel_shape, g.shape[2:], stride, padding, dilation, groups, wide)
         gw = np.zeros((groups, columns.height, filters), sum_dtype(x.dtype))
-        g = columns.complete(g)
         for samples, rows, block in columns.gather(x):
             wide_g = columns.widen(g[samples, :, rows])
             if gw[0].size > block.shape[2]:
@@ -167,6 +166,7 @@ class _Columns:
         shape: Shape,
         filters: int,
         kernel: Shape,
+        out: Shape,
         stride: Shape,
         padding: Padding,
         dilation: Shape,
@@ -177,7 +177,7 @@ class _Columns:
         self.spatial, self.kernel, self.groups = spatial, kernel, groups
         self.stride, self.dilation = stride, dilation
         self.before = [sides(p)[0] for p in padding]
-        self.out = self.grid = conv_output_shape(tuple(spatial), kernel, stride, padding, dilation)
+        self.out = self.grid = out  # the last windows may be missing, as after a transposed convolution
         self.padded = [n + sum(sides(p)) for n, p in zip(spatial, padding, strict=True)]
         wide_grid = (self.out[0], *self.padded[1:])
         if wide and max(stride) == 1 and prod(wide_grid) <= 2 * prod(self.out):
@@ -214,11 +214,6 @@ class _Columns:
                     target = windows[(ALL, *offset, slice(n), rows)]  # (C, n, h, W')
                     target += block[(ALL, *offset)]
             gx[samples] = inner[:n]
-
-    def complete(self, g: Array) -> Array:
-        """Zeros for the last windows if `g` lacks them: (N, O, *fewer) -> (N, O, H', W')."""
-        missing = [(0, o - n) for o, n in zip(self.out, g.shape[2:], strict=True)]
-        return np.pad(g, [(0, 0), (0, 0), *missing]) if any(map(any, missing)) else g
 
     def widen(self, g: Array) -> Array:
         """Lay part of the output out like columns, zero beyond it: (n, O, h, W') -> (G, O/G, M)."""

@@ -254,6 +254,10 @@ def test_windows_that_are_missing_count_as_zero(stride, value):
         finite = np.isfinite(complete)
         assert finite.all() == np.isfinite(value)
         np.testing.assert_allclose(short[finite], complete[finite], rtol=1e-12, atol=1e-12)
+        reached = conv_input_grad(np.ones_like(g), ~np.isfinite(w) * 1.0, spatial, *parameters) != 0
+        np.testing.assert_array_equal(~np.isfinite(short), reached)
         x = rng.standard_normal((1, 3, *spatial))
         for a, b in zip(*(conv_weight_grad(a, x, (2, 2), *parameters) for a in (g, full)), strict=True):
             np.testing.assert_allclose(a, b, rtol=1e-12, atol=1e-12)
+        x[0, 0, -1, -1] = value  # seen by a missing window only
+        assert np.isfinite(conv_weight_grad(g, x, (2, 2), *parameters)).all()
