@@ -5,7 +5,8 @@ What is float64 is left to the reference, which is as accurate as that asks for.
 
 from __future__ import annotations
 
-from functools import cache, lru_cache
+from array import array
+from functools import cache
 from math import prod
 from typing import TYPE_CHECKING
 
@@ -114,9 +115,8 @@ def _rows(a, w):
     return np.ascontiguousarray(a).reshape(rows, -1)
 
 
-@lru_cache
 def _rounded(options: tuple[float, ...]) -> tuple[float, ...]:
-    return tuple([np.float32(o).item() for o in options])
+    return tuple(array("f", options)) if options else options
 
 
 formula: Any = None  # one of the formulas, for which it stands in the loops

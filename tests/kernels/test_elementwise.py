@@ -203,6 +203,13 @@ def test_limits_that_are_not_there_or_not_numbers(kernels):
 
 
 @SETS
+def test_a_zero_keeps_its_sign_whatever_zero_was_given_before(kernels):
+    a = np.array([-1.0], np.float32)
+    for zero in (0.0, -0.0):
+        assert np.signbit(kernels.threshold(a, 0.5, zero)) == np.signbit(zero)
+
+
+@SETS
 def test_sigmoids_derivative_from_its_result(rng, kernels):
     y, g = rng.random(40_000).astype(np.float32), rng.standard_normal(40_000).astype(np.float32)
     exact = g * (y.astype(float) * (1 - y.astype(float)))
