@@ -51,7 +51,7 @@ def batch_norm_backward(g, x, weight, mask, mean, var, eps, with_gx=True, dtype=
         return reference.batch_norm_backward(g, x, weight, mask, mean, var, eps, with_gx, dtype)
     rows, channels = _lies_in_rows(x), x.shape[1]
     u, v = _arranged(g, x.dtype, rows), _arranged(x, x.dtype, rows)
-    gx, out = _room(x, v.dtype, rows) if with_gx else (None, v[:0])
+    gx, out = _room(x, v.dtype, rows) if with_gx else (None, np.empty((0, *v.shape[1:]), v.dtype))
     of_sums = F64 if dtype.itemsize == 2 else dtype
     gw, gb = np.empty(channels, of_sums), np.empty(channels, of_sums)
     weight = _numbers(weight, channels, 1.0, v.dtype)
@@ -103,7 +103,8 @@ def normalize_backward(g, x, weight, mean, var, eps, with_gx=True):
 
 def fold(running_mean, running_var, mean, var, ratio, momentum):
     """Moves running estimates: see ``norm_numpy.fold``."""
-    if running_mean.dtype.char not in "fd" or type(ratio) is not float:
+    writeable = running_mean.flags.writeable and running_var.flags.writeable
+    if running_mean.dtype.char not in "fd" or type(ratio) is not float or not writeable:
         return reference.fold(running_mean, running_var, mean, var, ratio, momentum)
     finite = _fold(1, 1, running_mean, running_var, mean, var, ratio, momentum)
     return None if finite else reference.fold(running_mean, running_var, mean, var, ratio, momentum)

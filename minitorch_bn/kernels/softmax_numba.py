@@ -44,9 +44,9 @@ def _computed(rows, side_by_side, arrays, dim, logarithm):
         *columns, turned = np.empty((len(arrays) + 1, 1, length, before), np.float32)
         out, steps = np.empty((before, length), np.float32), -(-before // WIDTH)
         for a, column in zip(arrays, columns):
-            _turn(steps, size, a.reshape(before, length), column[0], True)
+            _turn(steps, size, a.reshape(before, length), column[0])
         side_by_side(steps, size, *columns, turned, logarithm)
-        _turn(steps, size, out, turned[0], False)
+        _turn(steps, size, turned[0].T, out.T)
     else:
         out = np.empty((before, length, behind), np.float32)
         slabs = [a.reshape(out.shape) for a in arrays]
@@ -55,16 +55,13 @@ def _computed(rows, side_by_side, arrays, dim, logarithm):
 
 
 @ordered
-def _turn(rows, columns, there, start, stop):
+def _turn(rows, columns, start, stop):
     for step in range(start, stop):
         first, last = step * WIDTH, min((step + 1) * WIDTH, len(rows))
         for c in range(len(columns)):
-            column = columns[c]
+            row, column = rows[:, c], columns[c]
             for n in range(first, last):
-                if there:
-                    column[n] = rows[n, c]
-                else:
-                    rows[n, c] = column[n]
+                column[n] = row[n]
 
 
 @inner

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import textwrap
 import threading
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from minitorch_bn import kernels
-from minitorch_bn.kernels import activation_numpy, norm_numpy, selection
+from minitorch_bn.kernels import activation_numpy, norm_numpy, selection, softmax_numpy
 
 pytest.importorskip("numba", reason="the compiled kernels need numba: pip install minitorch_bn[fast]")
 
-from minitorch_bn.kernels import activation_numba, blas_numba, norm_numba
+from minitorch_bn.kernels import activation_numba, blas_numba, norm_numba, softmax_numba
 
 # The second of each kind is large enough for several threads, and has blocks of rows or channels that do not divide it.
 SHAPES = [(7, 3), (1031, 521), (1, 4, 5), (13, 103, 401), (3, 2, 4, 5), (61, 5, 21, 23), (2, 2, 3, 2, 2)]
@@ -210,6 +212,42 @@ def run(program, **environment):
     )
     assert done.returncode == 0, done.stderr
     return done.stdout.split()
+
+
+def read_only(rng, *shape):
+    a = rng.standard_normal(shape).astype(np.float32)
+    a.flags.writeable = False
+    return a
+
+
+@pytest.mark.parametrize("shape", [(5, 3), (5, 3, 4)])
+@pytest.mark.parametrize("name", ["batch_norm_backward", "normalize_backward"])
+def test_a_gradient_of_what_is_read_only_that_nobody_asks_for(rng, name, shape):
+    # A loop to which one array served as input and as empty output did not compile for one that is read-only, and then
+    # no loop was used any more.
+    g, x, weight = read_only(rng, *shape), read_only(rng, *shape), read_only(rng, 3)
+    masks = (None,) if name == "batch_norm_backward" else ()
+    args = g, x, weight, *masks, np.full(3, 0.1), np.full(3, 0.5), 1e-5, False
+    ours, exact = getattr(norm_numba, name)(*args), getattr(norm_numpy, name)(*args)
+    assert ours[0] is exact[0] is None
+    for a, b in zip(ours[1:], exact[1:], strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-5)
+
+
+def test_running_estimates_that_are_read_only_are_told(rng):
+    mean, var = read_only(rng, 3), np.ones(3, np.float32)
+    with pytest.raises(ValueError, match="read-only"):
+        norm_numba.fold(mean, var, np.zeros(3), np.ones(3), 1.5, 0.1)
+
+
+@pytest.mark.parametrize("shape, dim", [((5, 7), 1), ((300, 50), 1), ((5, 7), 0)])
+def test_softmax_of_what_is_read_only(rng, shape, dim):
+    a, g = read_only(rng, *shape), read_only(rng, *shape)
+    for logarithm in (False, True):
+        y, exact = (kernel.softmax(a, dim, logarithm) for kernel in (softmax_numba, softmax_numpy))
+        np.testing.assert_allclose(y, exact, rtol=1e-5)
+        gx, exact = (kernel.softmax_backward(g, y, dim, logarithm) for kernel in (softmax_numba, softmax_numpy))
+        np.testing.assert_allclose(gx, exact, rtol=1e-4, atol=1e-5)
 
 
 def test_auto_chooses_the_compiled_kernels():
