@@ -7,9 +7,13 @@ threads call in (workqueue) or do not survive a fork (OpenMP).
 
 from __future__ import annotations
 
+import functools
+import sys
 from itertools import pairwise
+from pathlib import Path
 from types import FunctionType
 from typing import TYPE_CHECKING
+from zlib import crc32
 
 from minitorch_bn.kernels import threads as team
 from minitorch_bn.kernels.garbage import none_collected
@@ -90,8 +94,9 @@ class Loops:
     def _compile(self, cache: bool) -> Callable[..., None]:
         import numba
 
-        prepare(self.function.__globals__)
-        self.compiled = numba.njit(nogil=True, error_model="numpy", fastmath=self.allowed, cache=cache)(self.function)
+        function = _with_version(self.function) if cache else self.function
+        prepare(function.__globals__)
+        self.compiled = numba.njit(nogil=True, error_model="numpy", fastmath=self.allowed, cache=cache)(function)
         return self.compiled
 
     def _compile_shared(self, args: tuple) -> Callable[..., int]:
@@ -135,6 +140,33 @@ def elementwise(formula: Callable[..., Any], template: Callable[..., None], allo
     loops = FunctionType(code, formula.__globals__, f"{template.__name__}_{formula.__name__}")
     loops.__qualname__, loops.__module__ = loops.__name__, formula.__module__
     return Loops(loops, allowed)
+
+
+def _with_version(function: Any) -> FunctionType:
+    """The same under a name that tells the version of the other files whose functions become part of it.
+
+    numba's cache notices only when the loop's own file changes.
+    """
+    name = f"{function.__name__}_{_version(function.__module__):x}"
+    versioned = FunctionType(function.__code__, function.__globals__, name)
+    versioned.__qualname__, versioned.__module__ = name, function.__module__
+    return versioned
+
+
+@functools.cache
+def _version(module: str) -> int:
+    files = [str(sys.modules[name].__file__) for name in sorted(_modules(module, set()) - {module})]
+    return crc32(b"".join([Path(file).read_bytes() for file in files]))
+
+
+def _modules(module: str, found: set[str]) -> set[str]:
+    """This one, and those of the kernels' modules whose functions are among its names, and so on."""
+    found.add(module)
+    for value in vars(sys.modules[module]).values():
+        other = getattr(value, "__module__", None)
+        if isinstance(other, str) and other.startswith(f"{__package__}.") and other not in found:
+            _modules(other, found)
+    return found
 
 
 def primitive(function: Callable) -> Any:

@@ -310,6 +310,25 @@ def test_what_was_compiled_first_does_not_change_what_others_compute(tmp_path):
     assert run(program, NUMBA_CACHE_DIR=str(tmp_path)) == ["True", "True"]
 
 
+def test_a_loop_is_compiled_again_when_another_file_changes_of_which_it_holds_functions(tmp_path):
+    package = tmp_path / "minitorch_bn"
+    shutil.copytree(Path(kernels.__file__).parents[1], package, ignore=shutil.ignore_patterns("__pycache__"))
+    program = f"""
+        import sys
+        import numpy as np
+        sys.path.insert(0, {str(tmp_path)!r})
+        from minitorch_bn.kernels import softmax_numba
+        print(np.exp(softmax_numba.softmax(np.zeros((1, 50), np.float32), 1, True)).sum().round(3))
+    """
+    assert run(program, NUMBA_CACHE_DIR=str(tmp_path / "cache")) == ["1.0"]
+    formulas = package / "kernels" / "_formulas.py"
+    text = formulas.read_text()
+    changed = text.replace("return power + power * part", "return 2 * (power + power * part)")
+    assert changed != text
+    formulas.write_text(changed)
+    assert run(program, NUMBA_CACHE_DIR=str(tmp_path / "cache")) == ["0.5"]
+
+
 def test_a_cache_that_cannot_be_written_does_no_harm(tmp_path):
     file = tmp_path / "file"
     file.write_text("a file, not a folder")
