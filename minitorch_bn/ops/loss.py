@@ -105,6 +105,7 @@ class SoftCrossEntropy(Operator, name="DivBackward1"):
     """-scale sum_j q_ij log p_ij, p = softmax(x), added up if ``summed``;  dx_i = g_i scale (p_i sum_j q_ij - q_i)"""
 
     options = 2
+    may_ignore = False  # samples whose q is 0
 
     def forward(ctx, x, q, scale, summed):
         ctx.save_for_backward(x, q)
@@ -113,6 +114,8 @@ class SoftCrossEntropy(Operator, name="DivBackward1"):
         ctx.exps = np.exp(shifted)
         ctx.sums = ctx.exps.sum(axis=1, keepdims=True)
         losses = np.log(ctx.sums[:, 0]) * q.sum(axis=1) - (q * shifted).sum(axis=1)
+        if ctx.may_ignore:
+            losses = np.where(q.any(axis=1), losses, losses.dtype.type(0))  # an ignored infinity stays ignored
         return _total(losses, scale) if summed else losses
 
     def backward(ctx, g):
@@ -138,6 +141,7 @@ class SmoothedCrossEntropy(SoftCrossEntropy, name="AddBackward0"):
     """cross entropy with smoothed labels"""
 
     __slots__ = ()
+    may_ignore = True
 
 
 class SoftCrossEntropyGrad(Operator):

@@ -125,6 +125,19 @@ def test_ignored_samples_get_no_gradient_and_do_not_count(rng):
     assert not grad(loss, x)[0][1].any()
 
 
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf")])
+@pytest.mark.parametrize("smoothing", [0.0, 0.1, 1.0])
+@pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
+def test_what_is_not_finite_in_an_ignored_sample_is_ignored(rng, value, smoothing, reduction):
+    x, target = drawn(rng, (3, 4))
+    target[1] = 7
+    losses = []
+    for logit in (0.0, value):
+        x.data[1, 2] = logit
+        losses.append(F.cross_entropy(x, target, ignore_index=7, label_smoothing=smoothing, reduction=reduction))
+    assert losses[1].tolist() == losses[0].tolist()
+
+
 @pytest.mark.parametrize("smoothing", [0.0, 0.1])
 def test_a_batch_that_is_ignored_as_a_whole_moves_nothing(smoothing):
     x = torch.zeros(2, 3, requires_grad=True)
