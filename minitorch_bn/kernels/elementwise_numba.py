@@ -161,7 +161,7 @@ def _glu_backward(g, halves, gx, start, stop):
             w = exp(-abs(np.float64(b[i])))
             high, low = 1 / (1 + w), w / (1 + w)  # the sigmoids of |b| and -|b|
             ga[i] = up[i] * (high if b[i] > 0 else low)
-            gb[i] = up[i] * a[i] * (high * low)
+            gb[i] = up[i] * (a[i] * (high * low))
 
 
 @ordered

@@ -164,6 +164,21 @@ def test_what_is_not_finite(kernels, name):
 
 
 @SETS
+@pytest.mark.parametrize("name, numbers", [("hardtanh", (-1.0, 2.0)), ("shrink", (0.5,))])
+def test_a_gradient_passes_a_nan_as_in_pytorch(kernels, name, numbers):
+    a, g = np.array([np.nan, numbers[0]], np.float32), np.full(2, 3, np.float32)
+    assert getattr(kernels, f"{name}_backward")(g, a, *numbers).tolist() == [3, 0]
+
+
+@SETS
+def test_gradients_of_glu_do_not_overflow_on_the_way(kernels):
+    x, g = np.array([3e38, -90.0], np.float32), np.full(1, 3, np.float32)
+    exact = 9e38 * math.exp(-90)
+    with np.errstate(over="ignore"):
+        np.testing.assert_allclose(kernels.glu_backward(g, x, 0)[1], exact, rtol=1e-5)
+
+
+@SETS
 @NAMES
 @pytest.mark.parametrize("layout", ["columns", "every second", "reversed", "channels last", "zero-dim", "repeated"])
 def test_layouts(rng, kernels, name, layout):
