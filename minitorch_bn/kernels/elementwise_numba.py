@@ -90,8 +90,8 @@ def prelu(a, w):
     """a where a > 0, else w a: see ``elementwise_numpy.prelu``."""
     if a.dtype.char not in "fd" or not a.size:
         return reference.prelu(a, w)
-    y, rows = np.empty(a.shape, a.dtype), _rows(a, w)
-    _prelu(len(rows), a.size, rows, w.reshape(-1), rows.shape[1] == w.size, y.reshape(rows.shape))
+    y, (rows, across) = np.empty(a.shape, a.dtype), _rows(a, w)
+    _prelu(len(rows), a.size, rows, w.reshape(-1), across, y.reshape(rows.shape))
     return y
 
 
@@ -99,8 +99,8 @@ def prelu_backward(g, a, w):
     """g, or g w, and the sums of g a: see ``elementwise_numpy.prelu_backward``."""
     if a.dtype.char not in "fd" or not a.size:
         return reference.prelu_backward(g, a, w)
-    gx, rows = np.empty(a.shape, a.dtype), _rows(a, w)
-    up, across = np.ascontiguousarray(g).reshape(rows.shape), rows.shape[1] == w.size
+    gx, (rows, across) = np.empty(a.shape, a.dtype), _rows(a, w)
+    up = np.ascontiguousarray(g).reshape(rows.shape)
     parts = min(len(rows), -(-a.size // PART)) if across else len(rows)
     sums = np.zeros((parts, w.size if across else 1))
     _prelu_backward(parts, a.size, up, rows, w.reshape(-1), across, gx.reshape(rows.shape), sums)
@@ -108,11 +108,12 @@ def prelu_backward(g, a, w):
 
 
 def _rows(a, w):
-    """Rows of one slope each; or if each number has its own, samples: (N, C, ...) -> (N * C, ...) or (N, C)"""
+    """Rows of one slope each; or if each number has its own, samples: (N, C, ...) -> (N * C, ...) or (N, C); which."""
     rows = a.shape[0] if a.ndim > 1 else 1
-    if w.size > 1 and a.size > rows * w.size:
+    across = w.size > 1 and a.size == rows * w.size
+    if not across:
         rows *= w.size
-    return np.ascontiguousarray(a).reshape(rows, -1)
+    return np.ascontiguousarray(a).reshape(rows, -1), across
 
 
 def _rounded(options: tuple[float, ...]) -> tuple[float, ...]:

@@ -314,6 +314,7 @@ def test_glu_is_its_formula(rng, kernels, shape, dim, dtype, change):
         ((2, 3, 1, 1), (1, 3, 1, 1)),
         ((0, 3), (1, 3)),
         ((4, 1), (1, 1)),
+        ((3, 4, 2, 2), (1, 4, 1, 1)),  # as many positions as channels
     ],
 )
 def test_prelu_is_its_formula(rng, kernels, shape, slopes, dtype):
