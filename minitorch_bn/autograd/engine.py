@@ -10,7 +10,7 @@ fit the value they belong to (broadcasting undone, dtype restored), and dropped 
 
 from __future__ import annotations
 
-from heapq import heappop, heappush
+from heapq import heapify, heappop, heappush
 from sys import getrefcount
 from typing import Any
 
@@ -23,6 +23,7 @@ from minitorch_bn.autograd.node import AccumulateGrad, Node, accumulate, gradien
 from minitorch_bn.autograd.variable import Variable, wrap
 from minitorch_bn.dtypes import from_numpy_dtype
 
+_NEXT = 1 << 62  # above every sequence number
 _watch: Any = None  # in anomaly mode: wraps the way a node is run
 
 
@@ -57,6 +58,7 @@ def run_backward(
     edges: Any = roots
     results: Any = grads
     plain, due = captures is None and run is _run, None
+    missing: dict[Node, int] | None = None  # how often something will yet arrive at leaves that somebody watches
     mode = thread.mode
     before = mode.grad, mode.gradients_seen
     mode.grad, mode.gradients_seen = create_graph, not fresh
@@ -72,8 +74,8 @@ def run_backward(
                 shape, dtype = meta[output_nr]
                 if grad._data.shape != shape or grad._data.dtype is not dtype:
                     grad = fit(grad, shape, dtype)
-                is_leaf = plain and type(node) is AccumulateGrad and not node._hooked
-                if is_leaf and (node is due or getrefcount(node) == IN_ONE_PLACE):
+                is_leaf = type(node) is AccumulateGrad
+                if is_leaf and plain and not node._hooked and (node is due or getrefcount(node) == IN_ONE_PLACE):
                     # Nothing else can come: a leaf takes it at once, so that hooks run in PyTorch's order.
                     alone = getrefcount(grad) <= COMES_FROM_ONE_PLACE
                     if node.variable._hooks is not None:
@@ -91,6 +93,16 @@ def run_backward(
                     node_grads[output_nr] = grad
                     waiting[number] = (node, node_grads)
                     heappush(heap, -number)
+                if is_leaf and node.is_watched():
+                    if missing is None:
+                        missing = _arrivals(roots, runs)
+                    missing[node] -= 1
+                    if not missing[node]:  # as above: complete, so it is next
+                        soon = _NEXT + len(missing)  # the first of several goes first
+                        del missing[node]
+                        heap[heap.index(-number)] = -soon
+                        heapify(heap)
+                        waiting[soon] = waiting.pop(number)
             if not heap:
                 break
             node, node_grads = waiting.pop(-heappop(heap))
@@ -186,6 +198,25 @@ def _nodes_towards(roots: list[Node], targets: set[Node], stop_there: bool) -> d
         if leads_on or node in targets:
             runs[node] = leads_on
     return runs
+
+
+def _arrivals(roots: list[tuple[Node, int]], runs: dict[Node, bool] | None) -> dict[Node, int]:
+    """How many gradients come to each leaf. (Some may be None, and never come.)"""
+    counts: dict[Node, int] = {}
+    seen: set[Node] = set()
+    stack: list[Any] = list(roots)
+    while stack:
+        edge = stack.pop()
+        if edge is None or (runs is not None and edge[0] not in runs):
+            continue
+        node = edge[0]
+        if type(node) is AccumulateGrad:
+            counts[node] = counts.get(node, 0) + 1
+        elif node not in seen:
+            seen.add(node)
+            if runs is None or runs[node]:
+                stack.extend(node.edges)
+    return counts
 
 
 def backward(

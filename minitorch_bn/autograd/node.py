@@ -242,12 +242,18 @@ class AccumulateGrad(Node):
     def __repr__(self) -> str:
         return f"<AccumulateGrad object at {id(self):#x}>"
 
+    def is_watched(self) -> bool:
+        """Whether there are, or were, hooks that show when the gradient arrives."""
+        variable = self.variable
+        return self._hooked or variable._hooks is not None or variable._post_accumulate_hooks is not None
+
     def backward(self, grad: Any, alone: bool = False) -> tuple:
-        """``alone``: nobody else has this gradient, which may be kept as it is if nobody has its array either."""
+        """``alone``: nobody else has this gradient, which is kept if nobody has its array and it lies as the leaf."""
         variable = self.variable
         if variable._requires_grad:  # else it was switched off since
             with self._lock:
-                if alone and variable._grad is None and has_its_own_array(grad):
+                own = alone and variable._grad is None and has_its_own_array(grad)
+                if own and grad._data.strides == variable._data.strides:
                     variable._grad = grad
                 else:
                     accumulate(variable, grad, thread.mode.grad)
@@ -261,12 +267,23 @@ def accumulate(variable: Variable, grad: Any, keep_graph: bool) -> None:
     total: Any = variable._grad
     if total is None:
         # a copy, since the same array may be on its way to other tensors too
-        variable._grad = wrap(np.empty_like(grad._data)).copy_(grad) if keep_graph else wrap(grad._data.copy())
+        room = _room_for_gradient(variable._data)
+        if keep_graph:
+            variable._grad = wrap(room).copy_(grad)
+        else:
+            np.copyto(room, grad._data)
+            variable._grad = wrap(room)
     elif keep_graph or not total._data.flags.writeable:
         variable._grad = total + grad
     else:
         thread.mode.quietly(np.add, total._data, grad._data, total._data)
         total._version_counter[0] += 1
+
+
+def _room_for_gradient(data: np.ndarray) -> np.ndarray:
+    """Laid out as the leaf's own array if that fills its memory, else row by row."""
+    room = np.empty_like(data)
+    return room if room.strides == data.strides else np.empty(data.shape, data.dtype)
 
 
 def gradient_edge(tensor: Variable) -> tuple[Node, int]:

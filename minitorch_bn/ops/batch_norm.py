@@ -76,7 +76,7 @@ class BatchNorm(Operator, name="NativeBatchNormBackward0"):
 
     def backward(ctx, g):
         with_gx = ctx.needs_input_grad[0] is not None
-        return *BatchNormBackward.apply(g, *ctx.saved_tensors, ctx.eps, ctx.statistics, with_gx), None
+        return BatchNormBackward.apply(g, *ctx.saved_tensors, ctx.eps, ctx.statistics, with_gx)  # none for the mask
 
     @property
     def next_functions(ctx):

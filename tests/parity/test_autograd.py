@@ -137,6 +137,36 @@ x = torch.ones(3, requires_grad=True); x.grad = torch.ones(3).expand(3); x.sum()
     "materialized zeros require a gradient with create_graph": """
 x, y = (torch.ones(2, requires_grad=True) for _ in range(2))
 r = torch.autograd.grad(x.sum(), y, materialize_grads=True, create_graph=True)""",
+    "leaves that another graph has too take their gradient as soon as it is there": """
+a, b, c, d = leaves = [torch.ones(2, requires_grad=True) for _ in range(4)]; r = []
+d.register_hook(lambda g: r.append("d"))
+for name, leaf in zip("abc", leaves): leaf.register_post_accumulate_grad_hook(lambda t, name=name: r.append(name))
+other = a + b + c + d; y = c * 2 * d; y.register_hook(lambda g: r.append("y"))
+z = y * b; z.register_hook(lambda g: r.append("z")); loss = (z * a + c).sum()
+loss.backward(retain_graph=True); torch.autograd.grad(loss, [d, y])""",
+    "a shared layer's leaves take their gradients before what is below": """
+layer = torch.nn.Linear(2, 2); h = torch.ones(1, 2); r = []
+for name, leaf in layer.named_parameters(): leaf.register_hook(lambda g, name=name: r.append(name))
+for i in range(3):
+    h = layer(h).tanh(); h.register_hook(lambda g, i=i: r.append(i))
+below = torch.ones(1, 2, requires_grad=True); below.register_hook(lambda g: r.append("below"))
+(layer(below * 1) + h).sum().backward()""",
+    "hooks of the node between a leaf and its gradient": """
+x, y = (torch.ones(2, requires_grad=True) for _ in range(2)); node = (x * 1).grad_fn.next_functions[0][0]; r = []
+node.register_prehook(lambda g: r.append("before")); node.register_hook(lambda g, h: r.append("after"))
+z = y * 2; z.register_hook(lambda g: r.append("z")); (x * 3 * z).sum().backward()""",
+    "gradients lie in memory as their leaves do": """
+r = []
+for make in (lambda t: t, lambda t: t.t(), lambda t: t[:, ::2], lambda t: t.t()[::2], lambda t: t[:, :1].expand(4, 6)):
+    x = make(torch.arange(24.0).reshape(4, 6)).requires_grad_()
+    for f in (lambda x: x * 2, lambda x: x.t().contiguous(), lambda x: x * torch.ones(x.shape[::-1]).t(), torch.exp):
+        for create_graph in (False, True):
+            x.grad = None; f(x).sum().backward(create_graph=create_graph); r.append(x.grad.stride())""",
+    "a BatchNorm's node gives a gradient for each edge": """
+y = torch.nn.BatchNorm1d(2)(torch.ones(3, 2, requires_grad=True)); r = []
+y.grad_fn.register_hook(lambda grads, g: r.append(len(grads))); y.sum().backward()""",
+    "None in a Sequential": """
+nn = torch.nn; nn.Sequential(nn.BatchNorm1d(2), None, nn.ReLU())(torch.ones(3, 2))""",
     "metadata of a node is the user's": "x = torch.ones(2, requires_grad=True); r = (x * 2).grad_fn.metadata == {}",
 }
 

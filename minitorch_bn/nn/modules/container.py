@@ -117,10 +117,12 @@ _CALL = Module.__call__
 
 def _is_untouched(module: Any, forwards: dict[type, Any]) -> bool:
     """Whether a call does nothing but what one of these classes does: no hook, no ``forward`` of the module's own."""
-    cls, own = type(module), module.__dict__
+    cls = type(module)
+    if cls not in forwards:
+        return False
+    own = module.__dict__
     return (
-        cls in forwards
-        and cls.forward is forwards[cls]
+        cls.forward is forwards[cls]
         and cls.__call__ is _CALL
         and "forward" not in own
         and not (own["_forward_hooks"] or own["_forward_pre_hooks"])
