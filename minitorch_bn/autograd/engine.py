@@ -41,17 +41,21 @@ def run_backward(
     captures: dict[tuple[Node, int], Any] | None = None,
     stop_there: bool = False,
     fresh: bool = False,
+    leaves: set[Node] | None = None,
 ) -> None:
     """Sends ``grads`` from ``roots`` down the graph.
 
     ``captures``, if given, maps (node, output_nr) to None: the gradients that arrive there are put in, and only nodes
     on the way to one of them run. Without it, every leaf accumulates into its ``.grad``. With ``stop_there`` what lies
     beyond those nodes is left alone, even where it leads to another of them. ``fresh`` says that nobody else knows the
-    tensors ``grads``: then a leaf may take over a gradient that arrives, if nobody else holds its array.
+    tensors ``grads``: then a leaf may take over a gradient that arrives, if nobody else holds its array. ``leaves``
+    beside ``captures`` accumulate into their ``.grad`` all the same.
     """
     runs = None
     if captures is not None:
-        runs = _nodes_towards([node for node, _ in roots], {node for node, _ in captures}, stop_there)
+        leaves = leaves or set()
+        runs = _nodes_towards([node for node, _ in roots], leaves.union(node for node, _ in captures), stop_there)
+        runs.update((leaf, True) for leaf in leaves)
     run = _run if _watch is None else _watch(_run)
     waiting: dict[int, tuple[Node, list]] = {}  # sequence number -> node, gradients of its outputs so far
     heap: list[int] = []
@@ -250,12 +254,13 @@ def backward(
         run_backward(roots, grads, retain, create_graph, fresh=not create_graph)
         return
     variables = {_input_edge(v): v for v in _as_tuple(inputs)}
-    captures: dict = dict.fromkeys(variables)
-    run_backward(roots, grads, retain, create_graph, captures)
-    for edge, variable in variables.items():
-        if captures[edge] is not None:
-            accumulate(variable, captures[edge], keep_graph=create_graph)
-            call_post_accumulate_hooks(variable)
+    leaves: set[Node] = {edge[0] for edge in variables if type(edge[0]) is AccumulateGrad}
+    captures: dict = {edge: None for edge in variables if edge[0] not in leaves}
+    run_backward(roots, grads, retain, create_graph, captures, leaves=leaves)
+    for edge, grad in captures.items():
+        if grad is not None:
+            accumulate(variables[edge], grad, keep_graph=create_graph)
+            call_post_accumulate_hooks(variables[edge])
 
 
 def grad(

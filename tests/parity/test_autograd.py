@@ -143,7 +143,8 @@ d.register_hook(lambda g: r.append("d"))
 for name, leaf in zip("abc", leaves): leaf.register_post_accumulate_grad_hook(lambda t, name=name: r.append(name))
 other = a + b + c + d; y = c * 2 * d; y.register_hook(lambda g: r.append("y"))
 z = y * b; z.register_hook(lambda g: r.append("z")); loss = (z * a + c).sum()
-loss.backward(retain_graph=True); torch.autograd.grad(loss, [d, y])""",
+loss.backward(retain_graph=True); torch.autograd.grad(loss, [d, y], retain_graph=True)
+loss.backward(inputs=[c, a, z]); r += [leaf.grad for leaf in leaves]""",
     "a shared layer's leaves take their gradients before what is below": """
 layer = torch.nn.Linear(2, 2); h = torch.ones(1, 2); r = []
 for name, leaf in layer.named_parameters(): leaf.register_hook(lambda g, name=name: r.append(name))
