@@ -154,22 +154,26 @@ def check_inplace(target: Any, operands: Any = ()) -> None:
         check_change(target)
     if not target._data.flags.writeable:
         _make_writeable(target._data)
+    if thread.mode.grad:
+        _check_recorded(target, operands)
     for operand in operands:
         if operand._version_counter is target._version_counter:
             _check_overlap(target._data, operand._data)
-    if not thread.mode.grad:
-        return
+
+
+def _check_recorded(target: Any, operands: Any) -> None:
+    """What of this autograd refuses."""
     view = target._view
     if view is not None and (target.requires_grad or any(operand.requires_grad for operand in operands)):
         if view.forbidden is not None:
             _refuse(target, "is being modified inplace")
         _check_origin(view)
         refresh(target)
-        if view.base._requires_grad and view.base._node is None:
+        # the view may be of a leaf that is itself a view, of what requires no gradient
+        if view.base._node is None and (target._requires_grad or view.base._requires_grad):
             raise RuntimeError("a view of a leaf Variable that requires grad is being used in an in-place operation.")
     if target._requires_grad and target._node is None:
-        kind = "a leaf" if view is None else "a view of a leaf"
-        raise RuntimeError(f"{kind} Variable that requires grad is being used in an in-place operation.")
+        raise RuntimeError("a leaf Variable that requires grad is being used in an in-place operation.")
 
 
 def _make_writeable(data: np.ndarray) -> None:

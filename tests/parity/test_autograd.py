@@ -166,6 +166,10 @@ for make in (lambda t: t, lambda t: t.t(), lambda t: t[:, ::2], lambda t: t.t()[
     "a BatchNorm's node gives a gradient for each edge": """
 y = torch.nn.BatchNorm1d(2)(torch.ones(3, 2, requires_grad=True)); r = []
 y.grad_fn.register_hook(lambda grads, g: r.append(len(grads))); y.sum().backward()""",
+    "a leaf that is a view has views too": """
+x = torch.ones(2, 3).t().requires_grad_(); v = x[0]; v.mul_(2); r = v""",
+    "a leaf is protected before memory is": """
+x = torch.ones(3, 3, requires_grad=True); x.t().add_(x.detach())""",
     "None in a Sequential": """
 nn = torch.nn; nn.Sequential(nn.BatchNorm1d(2), None, nn.ReLU())(torch.ones(3, 2))""",
     "metadata of a node is the user's": "x = torch.ones(2, requires_grad=True); r = (x * 2).grad_fn.metadata == {}",
