@@ -435,6 +435,6 @@ def prelu(a: np.ndarray, w: np.ndarray) -> np.ndarray:
 def prelu_backward(g: np.ndarray, a: np.ndarray, w: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """g, or g w; and for w the sums of g a where a <= 0."""
     positive = a > 0
-    axes = tuple([i for i, n in enumerate(w.shape) if n == 1])
+    axes = tuple([i for i in range(a.ndim) if w.size == 1 or w.shape[i] == 1])
     sums = zeroed(g * a, positive).sum(axis=axes, keepdims=True, dtype=np.float64)
     return chosen(positive, g, g * w), sums.reshape(w.shape).astype(w.dtype)

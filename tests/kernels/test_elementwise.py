@@ -315,6 +315,8 @@ def test_glu_is_its_formula(rng, kernels, shape, dim, dtype, change):
         ((0, 3), (1, 3)),
         ((4, 1), (1, 1)),
         ((3, 4, 2, 2), (1, 4, 1, 1)),  # as many positions as channels
+        ((4, 5), ()),
+        ((1, 0, 3), ()),
     ],
 )
 def test_prelu_is_its_formula(rng, kernels, shape, slopes, dtype):
@@ -324,9 +326,9 @@ def test_prelu_is_its_formula(rng, kernels, shape, slopes, dtype):
     np.testing.assert_allclose(kernels.prelu(a, w), np.where(a > 0, a, wide * a), rtol=2 * eps, atol=tiny)
     da, dw = kernels.prelu_backward(g, a, w)
     np.testing.assert_allclose(da, np.where(a > 0, g, wide * g), rtol=2 * eps, atol=tiny)
-    axes = tuple(i for i, n in enumerate(slopes) if n == 1)
+    axes = tuple(i for i in range(len(shape)) if not slopes or slopes[i] == 1)
     terms = np.where(a > 0, 0, g.astype(float) * a)
-    exact, size = terms.sum(axes, keepdims=True), np.abs(terms).sum(axes, keepdims=True)
+    exact, size = (t.sum(axes, keepdims=True).reshape(slopes) for t in (terms, np.abs(terms)))
     assert dw.shape == slopes
     assert da.dtype == dw.dtype == dtype
     assert (np.abs(dw - exact) <= 2 * eps * size + tiny).all()
