@@ -212,7 +212,7 @@ def log_sigmoid_backward(g, a):
 
 @fused
 def elu(a, alpha, scale, rate):
-    return expm1(a * rate) * (alpha * scale) if a <= 0 else a * scale
+    return expm1(a * rate) * (alpha * scale) if a < 0 else a * scale
 
 
 @fused
@@ -232,8 +232,8 @@ def leaky_relu_backward(g, a, slope):
 
 @fused
 def clamp(a, low, high):
-    above = a if a > low or a != a else low  # what is NaN stays, and a limit that is NaN makes all NaN
-    return above if above < high or above != above else high
+    above = a if a >= low or a != a else low  # what is NaN stays, and a limit that is NaN makes all NaN
+    return above if above <= high or above != above else high
 
 
 @fused

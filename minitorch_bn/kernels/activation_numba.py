@@ -35,7 +35,7 @@ def _relu(a, y, start, stop):
     zero, a, y = a.dtype.type(0), a[start:stop], y[start:stop]
     for i in range(len(a)):  # an index into slices is known not to be negative, and the loop is vectorised
         v = a[i]
-        y[i] = zero if v <= zero else v
+        y[i] = zero if v < zero else v
 
 
 @Loops

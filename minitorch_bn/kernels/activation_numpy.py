@@ -8,14 +8,16 @@ MANY, ROW = 1 << 13, 1 << 10  # elements
 
 
 def relu(a: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
-    """max(a, 0); NaN stays. ``out`` may be a itself."""
-    if a.size < MANY or not a.flags.c_contiguous:
+    """max(a, 0); NaN and -0 stay. ``out`` may be a itself."""
+    if a.dtype.char == "e":  # of equal numbers numpy takes the first here, and the second of larger floats
         return np.maximum(a, a.dtype.type(0), out=out)
+    if a.size < MANY or not a.flags.c_contiguous:
+        return np.maximum(a.dtype.type(0), a, out=out)
     # With a single number numpy compares one element after the other, with a row of them several at a time.
     y, zeros, whole = np.empty(a.shape, a.dtype) if out is None else out, np.zeros(ROW, a.dtype), a.size - a.size % ROW
     source, target = a.reshape(-1), y.reshape(-1)
-    np.maximum(source[:whole].reshape(-1, ROW), zeros, out=target[:whole].reshape(-1, ROW))
-    np.maximum(source[whole:], zeros[: a.size - whole], out=target[whole:])
+    np.maximum(zeros, source[:whole].reshape(-1, ROW), out=target[:whole].reshape(-1, ROW))
+    np.maximum(zeros[: a.size - whole], source[whole:], out=target[whole:])
     return y
 
 

@@ -96,13 +96,13 @@ def chosen(mask: np.ndarray, a: Any, b: Any) -> np.ndarray:
 
 
 def limited(a: np.ndarray, low: float, high: float) -> np.ndarray:
-    """a where it lies between the limits, else the limit; NaN stays."""
+    """a where it lies between the limits, else the limit; NaN stays, and -0 where 0 is a limit."""
     number = a.dtype.type
     if a.size < ROW or not a.flags.c_contiguous:
-        return np.minimum(np.maximum(a, number(low)), number(high))
+        return np.minimum(number(high), np.maximum(number(low), a))
     # With a single number numpy compares one element after the other.
-    y = np.maximum(a, np.full(a.shape, low, a.dtype))
-    return np.minimum(y, np.full(a.shape, high, a.dtype), out=y)
+    y = np.maximum(np.full(a.shape, low, a.dtype), a)
+    return np.minimum(np.full(a.shape, high, a.dtype), y, out=y)
 
 
 @elementwise

@@ -23,7 +23,7 @@ NEAR = 16  # rows that are still in the cache when they are read again
 LONG = 1 << 16  # elements: a stretch of memory long enough to be read at full speed
 PART, ROWS = 1 << 15, 1 << 6  # elements and rows that a block of rows has at least, if there are not too few
 BLOCKS = 8  # of rows at most, each with sums of its own: the result does not depend on the number of threads
-NONE = math.nan  # as the limit at and below which values become 0: nothing is
+NONE = math.nan  # as the limit below which values become 0: nothing is
 
 
 def batch_norm(x, weight, bias, mask, eps, rectify=False):
@@ -209,7 +209,7 @@ def _forward_runs(x, weight, bias, eps, limit, y, mean, var, start, stop):
                 run, out, m, f, s = x[n, c + k], y[n, c + k], middle[k], factor[k], shift[k]
                 for i in range(length):
                     value = difference(run[i], m) * f + s
-                    out[i] = least if value <= least else value
+                    out[i] = least if value < least else value
 
 
 @Loops
@@ -252,7 +252,7 @@ def _normalize_runs(x, weight, bias, mean, var, eps, limit, y, start, stop):
             run, out, centre, factor, shift = x[n, c], y[n, c], mean[c], scale[c], bias[c]
             for i in range(length):
                 value = (run[i] - centre) * factor + shift
-                out[i] = least if value <= least else value
+                out[i] = least if value < least else value
 
 
 @Loops
@@ -304,7 +304,7 @@ def _forward_rows(x, weight, bias, eps, limit, sums, y, mean, var, start, stop):
         row, out = x[n], y[n]
         for k in range(width):
             value = (row[k] - middle[k]) * factor[k] + shift[k]
-            out[k] = least if value <= least else value
+            out[k] = least if value < least else value
 
 
 @ordered
@@ -344,7 +344,7 @@ def _normalize_rows(x, weight, bias, mean, var, eps, limit, y, start, stop):
         row, out = x[n], y[n]
         for c in range(len(row)):
             value = (row[c] - mean[c]) * scale[c] + bias[c]
-            out[c] = least if value <= least else value
+            out[c] = least if value < least else value
 
 
 @ordered

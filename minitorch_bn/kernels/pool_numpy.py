@@ -129,7 +129,7 @@ def _max_of_taps(x: Array, taps: list[tuple[Index, Index]], y: Array) -> Array:
     """Write the maxima of planes to `y`, and return which tap each came from."""
     y[...] = np.iinfo(x.dtype).min if x.dtype.kind in "iu" else -np.inf
     for outer, inner in taps:
-        np.maximum(y[outer], x[inner], out=y[outer])
+        np.maximum(x[inner], y[outer], out=y[outer])  # of equal numbers, 0 and -0, the first: numpy takes the second
     # Every tap before the first that equals the maximum counts one.
     missed = np.ones(y.shape, bool)
     which = np.zeros(y.shape, np.uint8 if len(taps) <= 256 else np.intp)

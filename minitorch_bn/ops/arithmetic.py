@@ -106,11 +106,12 @@ class FloorDivide(DivRounded, name="NotImplemented"):
 
 
 class Remainder(Operator, name="RemainderBackward1"):
-    """a - b floor(a / b), with the sign of b;  da = g,  db = -g floor(a / b)"""
+    """a - b floor(a / b), with the sign of b, and 0 with that of a;  da = g,  db = -g floor(a / b)"""
 
     def forward(ctx, a, b):
         ctx.save_for_backward(a, b)
-        return np.remainder(a, b)
+        y = np.remainder(a, b)
+        return np.where(y == 0, np.copysign(y, a), y) if y.dtype.kind == "f" else y
 
     def backward(ctx, g):
         a, b = ctx.saved_tensors

@@ -220,7 +220,7 @@ class NllLossGrad(Operator):
     def forward(ctx, g, target, r, shape, summed):
         ctx.save_for_backward(target)
         ctx.r, ctx.summed = r, summed
-        gx, values = np.zeros(shape, g.dtype), -(g.reshape(-1) * r)
+        gx, values = np.zeros(shape, g.dtype), 0 - g.reshape(-1) * r  # where r is 0 not -0
         if len(shape) == 2:
             gx[np.arange(len(gx)), target] = values
         else:

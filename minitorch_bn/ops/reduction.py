@@ -275,7 +275,8 @@ class Extreme(Operator, name="MaxBackward1"):
         a, y = ctx.saved_tensors
         y, g = (restore_dims(t, a.shape, ctx.dims, ctx.keepdim) for t in (y, g))
         hits = (a == y) | (a.isnan() & y.isnan()) if ctx.finds_nan else a == y
-        return g * _even_shares(hits, ctx.dims, a.dtype)
+        shares = g * _even_shares(hits, ctx.dims, a.dtype)
+        return shares.masked_fill(~hits, 0) if ctx.finds_nan else shares  # and not -0
 
 
 class MinAll(Extreme, name="MinBackward1"):

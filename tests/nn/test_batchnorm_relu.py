@@ -120,7 +120,7 @@ def test_nan_infinity_and_the_signs_of_zero(rng, shape, training):
     x = torch.from_numpy(values)
     y = fused(x)
     assert np.isnan(y.detach().numpy()[0, 0]).all()
-    assert not np.signbit(y.detach().numpy()[:, 2:5]).any()
+    assert (y.detach().numpy()[:, 2:5] == 0).all()
     assert_same_bits(y, plain(x))
     assert_same_state(bn, apart)
 
