@@ -421,11 +421,9 @@ def arange(*bounds: Any, dtype: Any = None, device: Any = None, requires_grad: b
         start, end, step = int(start), int(end), int(step)
         if step == 0:
             raise ValueError("step must be nonzero")
-    # start + i * step, as PyTorch does: no rounding errors add up
     count = -int((start - end) // step) if np_dtype == np.int64 else math.ceil((end - start) / step)
     start, step = (int(v) if np_dtype.kind in "iub" else float(v) for v in (start, step))
-    data = start + np.arange(count) * step
-    return _finish(data.astype(np_dtype), requires_grad, device)
+    return _finish(ramps.arange(start, step, count, np_dtype), requires_grad, device)
 
 
 def linspace(
