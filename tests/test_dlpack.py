@@ -27,7 +27,7 @@ def test_bfloat16_passes_through():
     assert same.dtype is torch.bfloat16
     same[0] = 3
     assert t.tolist() == [3, 2.5]
-    with pytest.raises(RuntimeError, match="dtype"):
+    with pytest.raises((RuntimeError, BufferError), match="dtype"):  # as numpy >= 2.5 says
         np.from_dlpack(t)
 
 
