@@ -346,7 +346,7 @@ class Tensor(Variable):
 
     def numpy(self, *, force: bool = False) -> np.ndarray:
         """A numpy array that shares this tensor's memory; refused while gradients are recorded unless ``force``."""
-        if self.requires_grad and not force:
+        if thread.mode.grad and self.requires_grad and not force:
             raise RuntimeError("Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead.")
         return self._data.view()
 

@@ -320,6 +320,11 @@ def test_numpy_of_a_tensor_that_requires_grad():
                 convert(tensor)
     assert x.numpy(force=True).tolist() == [1.0, 1.0]
     assert x.detach().numpy().tolist() == [1.0, 1.0]
+    with torch.no_grad():  # as in PyTorch: nothing is lost
+        for tensor in (x, torch.nn.Parameter(x)):
+            tensor.numpy()[0] += 1
+            assert np.asarray(tensor).tolist() == np.square(tensor).sqrt().tolist() == tensor.tolist()
+    assert x.tolist() == [3.0, 1.0]
 
 
 OPERATORS = [operator.add, operator.sub, operator.mul, operator.truediv, operator.pow, operator.floordiv, operator.mod]
