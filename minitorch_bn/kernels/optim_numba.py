@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from minitorch_bn.kernels import optim_numpy as reference
+from minitorch_bn.kernels import threads
 from minitorch_bn.kernels._compiled import Loops, elementwise, inner, primitive
 
 # Behind what every Python object begins with, an array's has the fields of PyArrayObject_fields, which is part of
@@ -96,13 +97,22 @@ def _step(kernel, formula, numbers, lists, *options):
 def _ends(xs, objects):
     """Where each of the parameters ends, were their elements one array's.
 
-    None unless all arrays are alike, and can be looped over, and written to, as they lie in memory, in any order.
+    None unless all arrays are alike, and can be looped over, and written to, as they lie in memory, by several threads.
     """
     if not xs or len(set(map(id, xs))) < len(xs) or xs[0].dtype.char not in "fd" or not _fields_are_known():
         return None
-    ends = np.empty(len(xs), np.int64)
-    _look(1, 0, objects, id(xs[0].dtype), ends)
-    return None if ends[-1] < 0 else ends
+    ends, places = np.empty((2, len(xs)), np.int64)
+    _look(1, 0, objects, id(xs[0].dtype), ends, places)
+    return ends if ends[-1] >= 0 and _lie_apart(places, ends, xs[0].itemsize) else None
+
+
+def _lie_apart(places, ends, size):
+    """Whether no two parameters, large enough for several threads, lie in the same memory, as tied weights may."""
+    if len(ends) == 1 or ends[-1] <= threads.FEW:
+        return True
+    order = places.argsort()
+    stops = places + size * np.diff(ends, prepend=0)
+    return (stops[order[:-1]] <= places[order[1:]]).all()
 
 
 @cache
@@ -152,8 +162,11 @@ def _have_one_shape(a, b):
 
 
 @Loops
-def _look(objects, dtype, ends, start, stop):
-    """The ends; the last is negative if arrays are not of that dtype, not to be looped over, or not of one shape."""
+def _look(objects, dtype, ends, places, start, stop):
+    """The ends, and the addresses of the parameters' elements.
+
+    The last end is negative if arrays are not of that dtype, not to be looped over, or not of one shape.
+    """
     end, count = 0, len(ends)
     for k in range(count):
         first = objects[k]
@@ -166,7 +179,7 @@ def _look(objects, dtype, ends, start, stop):
         for i in range(int32_at(first + NDIM)):
             size *= int64_at(shape + 8 * i)
         end += size
-        ends[k] = end
+        ends[k], places[k] = end, int64_at(first + DATA)
 
 
 @primitive

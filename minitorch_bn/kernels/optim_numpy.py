@@ -40,7 +40,8 @@ def parts(xs: Arrays, gs: Arrays, *states: Arrays) -> Iterator[tuple[np.ndarray,
     """
     small: list[tuple[np.ndarray, ...]] = []
     total = 0
-    distinct = len(set(map(id, xs))) == len(xs)  # else a parameter is updated twice, one after the other
+    # Parameters in the same memory, as tied weights may be, are updated one after the other.
+    distinct = len({id(x) if x.base is None else id(x.base) for x in xs}) == len(xs)
     for arrays in zip(xs, gs, *states):
         x = arrays[0]
         if x.size > SMALL or not distinct or x.dtype != xs[0].dtype:

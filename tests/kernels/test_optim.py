@@ -130,6 +130,20 @@ def test_a_parameter_that_is_there_twice_is_updated_twice(kernels):
 
 
 @pytest.mark.parametrize("kernels", [optim_numpy, optim_numba], ids=["numpy", "numba"])
+@pytest.mark.parametrize("size", [5, 200_000])  # the second is shared by threads
+@pytest.mark.parametrize("shift", [0, 2])
+def test_parameters_in_the_same_memory_are_updated_one_after_the_other(kernels, size, shift):
+    memory = np.zeros(size + shift, np.float32)
+    xs = [memory[:size], memory[shift:], np.zeros(1, np.float32)]
+    gs, vs = [np.ones_like(x) for x in xs], [np.zeros_like(x) for x in xs]
+    for _ in range(200):
+        kernels.momentum(xs, gs, vs, 1.0, 0.0, 0.0, 1, False, False)
+    expected = np.full(size + shift, -400.0)
+    expected[:shift] = expected[size:] = -200
+    np.testing.assert_array_equal(memory, expected)
+
+
+@pytest.mark.parametrize("kernels", [optim_numpy, optim_numba], ids=["numpy", "numba"])
 @pytest.mark.parametrize("which", [0, 1])
 def test_what_is_read_only_stays_as_it_is(kernels, which):
     xs, gs = [np.ones((2, 3), np.float32) for _ in range(2)], [np.ones((2, 3), np.float32) for _ in range(2)]
