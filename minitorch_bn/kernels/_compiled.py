@@ -8,6 +8,7 @@ threads call in (workqueue) or do not survive a fork (OpenMP).
 from __future__ import annotations
 
 import functools
+import os
 import sys
 from itertools import pairwise
 from pathlib import Path
@@ -94,6 +95,7 @@ class Loops:
     def _compile(self, cache: bool) -> Callable[..., None]:
         import numba
 
+        _fork_while_nothing_is_compiled()
         function = _with_version(self.function) if cache else self.function
         prepare(function.__globals__)
         self.compiled = numba.njit(nogil=True, error_model="numpy", fastmath=self.allowed, cache=cache)(function)
@@ -140,6 +142,15 @@ def elementwise(formula: Callable[..., Any], template: Callable[..., None], allo
     loops = FunctionType(code, formula.__globals__, f"{template.__name__}_{formula.__name__}")
     loops.__qualname__, loops.__module__ = loops.__name__, formula.__module__
     return Loops(loops, allowed)
+
+
+@functools.cache
+def _fork_while_nothing_is_compiled() -> None:
+    """Else the copy of numba's lock would stay locked in the child: a fork copies no thread that could release it."""
+    if hasattr(os, "register_at_fork"):
+        from numba.core.compiler_lock import global_compiler_lock as lock
+
+        os.register_at_fork(before=lock.acquire, after_in_parent=lock.release, after_in_child=lock.release)
 
 
 def _with_version(function: Any) -> FunctionType:

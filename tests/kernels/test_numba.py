@@ -291,6 +291,35 @@ def test_a_fork_computes_too():
     assert run(program) == ["True", "True"]
 
 
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+def test_a_fork_compiles_even_if_another_thread_was_compiling():
+    program = """
+        import os, signal, threading, time
+        import numpy as np
+        from numba.core.compiler_lock import global_compiler_lock
+        from minitorch_bn.kernels import activation_numba
+        x, compiling = np.array([-1.0, 1.0]), threading.Event()
+        activation_numba.relu(x)
+
+        def compile_for_a_while():
+            with global_compiler_lock:
+                compiling.set()
+                time.sleep(0.5)
+
+        thread = threading.Thread(target=compile_for_a_while)
+        thread.start()
+        compiling.wait()
+        child = os.fork()
+        if child == 0:
+            signal.alarm(30)
+            activation_numba.relu_backward(x, x)
+            os._exit(0)
+        print(os.waitpid(child, 0)[1])
+        thread.join()
+    """
+    assert run(program) == ["0"]
+
+
 def test_what_was_compiled_first_does_not_change_what_others_compute(tmp_path):
     # Functions inside the loops are compiled with the first loop that calls them, which may reorder its sums: they
     # must not, for the mean's second number would become 0.
