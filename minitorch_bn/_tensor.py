@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from builtins import bool as builtin_bool  # the class body shadows these by PyTorch's names
 from builtins import float as builtin_float
 from builtins import int as builtin_int
@@ -39,6 +40,13 @@ from minitorch_bn.ops import shape as shapes
 from minitorch_bn.ops._common import canonical_dim
 from minitorch_bn.size import Size
 from minitorch_bn.storage import TypedStorage, UntypedStorage, memory_of
+
+_NO_LEAF = (
+    "The .grad attribute of a Tensor that is not a leaf Tensor is being accessed. Its .grad attribute won't be "
+    "populated during autograd.backward(). If you indeed want the .grad field to be populated for a non-leaf Tensor, "
+    "use .retain_grad() on the non-leaf Tensor. If you access the non-leaf Tensor by mistake, make sure you access the "
+    "leaf Tensor instead."
+)
 
 
 class Tensor(Variable):
@@ -156,6 +164,15 @@ class Tensor(Variable):
     is_cpu = True
     is_mps = is_xpu = is_meta = is_mkldnn = is_sparse = is_quantized = is_nested = False
 
+    def is_pinned(self) -> bool:
+        """Always False: there is no device that memory could be pinned for.
+
+        >>> import minitorch_bn as torch
+        >>> torch.ones(1).is_pinned()
+        False
+        """
+        return False
+
     @property
     def is_cuda(self) -> bool:
         """Always False."""
@@ -202,7 +219,12 @@ class Tensor(Variable):
 
     @property
     def grad(self) -> Any:
-        """The accumulated gradient of a leaf, or of a tensor that retains it; None before the first backward."""
+        """The accumulated gradient of a leaf, or of a tensor that retains it; None before the first backward.
+
+        That of another tensor stays None: asking for it is a UserWarning.
+        """
+        if self._grad is None and self._node is not None and not self._retains_grad:
+            warnings.warn(_NO_LEAF, stacklevel=2)
         return self._grad
 
     @grad.setter
@@ -676,6 +698,16 @@ class Tensor(Variable):
 
     new_zeros, new_ones, new_empty = creation.new_zeros, creation.new_ones, creation.new_empty
     new_full, new_tensor = creation.new_full, creation.new_tensor
+
+    def new(self, *args: Any, **named: Any) -> Any:
+        """What the old constructor of this tensor's type gives: unset values for sizes, or data.
+
+        >>> import minitorch_bn as torch
+        >>> torch.ones(1, dtype=torch.int32).new([1, 2])
+        tensor([1, 2], dtype=torch.int32)
+        """
+        return _legacy.new(self.dtype, args, named)
+
     bernoulli, multinomial = creation.bernoulli, creation.multinomial
 
     # -- in place ----------------------------------------------------------------------------------------------------

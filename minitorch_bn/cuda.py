@@ -50,6 +50,20 @@ def manual_seed(seed: int) -> None:
 manual_seed_all = manual_seed
 
 
+def get_arch_list() -> list[str]:
+    """[]."""
+    return []
+
+
+def get_rng_state_all() -> list[Any]:
+    """[]: the states of no generators."""
+    return []
+
+
+def set_rng_state_all(new_states: Any) -> None:
+    """Does nothing: there is no generator, and ``get_rng_state_all`` gave no state."""
+
+
 def empty_cache() -> None:
     """Does nothing: there is no cache."""
 
@@ -60,7 +74,7 @@ def _refuse(*args: Any, **named: Any) -> NoReturn:
 
 
 init = current_device = set_device = synchronize = current_stream = _refuse
-get_device_name = get_device_capability = get_device_properties = _refuse
+get_device_name = get_device_capability = get_device_properties = get_rng_state = mem_get_info = ipc_collect = _refuse
 
 if not TYPE_CHECKING:  # to a type checker, what is not listed is not there
     __getattr__ = refusing(__name__)

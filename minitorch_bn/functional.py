@@ -359,6 +359,8 @@ def unravel_index(indices: Any, shape: Any) -> tuple:
     (tensor([1, 2]), tensor([1, 3]))
     """
     require_tensor("unravel_index", indices, "indices")
+    if indices.dtype.category != 1:
+        raise TypeError(f"expected 'indices' to be integer dtype, but got {indices.dtype!r}")
     sizes = (shape,) if isinstance(shape, int) else tuple(shape)
     steps = np.append(np.cumprod(sizes[:0:-1])[::-1], 1).astype(np.int64)
     return tuple(wrap(indices._data // step % size) for step, size in zip(steps, sizes))
@@ -417,6 +419,8 @@ def cov(input: Any, *, correction: int = 1, fweights: Any = None, aweights: Any 
     x = x if x.dtype.category == 2 else x.to(dtypes.get_default_dtype())
     weights = aweights if fweights is None else fweights if aweights is None else fweights * aweights
     total = x._data.shape[1] if weights is None else weights.sum()
+    if weights is not None and not total._data:
+        raise RuntimeError("cov(): weights sum to zero, can't be normalized")
     mean = x.sum(1, keepdim=True) / total if weights is None else (x * weights).sum(1, keepdim=True) / total
     degrees = total - correction
     if aweights is not None and correction:

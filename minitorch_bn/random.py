@@ -139,12 +139,13 @@ class Generator:
         """A snapshot of the whole generator, 5056 bytes (uint8) in PyTorch's layout."""
         return _wrap_state(self._state_array())
 
-    def set_state(self, new_state: object) -> None:
+    def set_state(self, new_state: object) -> Generator:
         """Go back to a snapshot made by `get_state`, here or in PyTorch.
 
         Raises TypeError if it is no uint8 tensor, RuntimeError if its size or content is no generator's.
         """
         self._set_state_array(_unwrap_state(new_state))
+        return self
 
     def clone_state(self) -> Generator:
         """A new generator at the same point of the same stream."""

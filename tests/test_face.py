@@ -76,7 +76,9 @@ def test_there_is_no_other_device():
     assert not torch.backends.cuda.is_built()
     torch.cuda.manual_seed_all(0)
     torch.cuda.empty_cache()
-    for refused in (torch.cuda.current_device, torch.cuda.synchronize, lambda: torch.ones(1).cuda()):
+    assert torch.cuda.get_rng_state_all() == torch.cuda.get_arch_list() == []
+    torch.cuda.set_rng_state_all(torch.cuda.get_rng_state_all())
+    for refused in (torch.cuda.current_device, torch.cuda.synchronize, torch.cuda.mem_get_info, torch.ones(1).cuda):
         with pytest.raises(AssertionError, match=r"^Torch not compiled with CUDA enabled$"):
             refused()
     with pytest.raises(RuntimeError, match=r"^Cannot access accelerator device when none is available"):
@@ -89,6 +91,11 @@ def test_switches_can_be_set():
     torch.backends.cudnn.deterministic, torch.backends.cudnn.benchmark = True, False
     torch.backends.cuda.matmul.allow_tf32 = True
     assert torch.backends.cudnn.deterministic
+    with torch.backends.cudnn.flags(deterministic=False, benchmark=True):
+        assert torch.backends.cudnn.benchmark
+        assert not torch.backends.cudnn.deterministic
+    assert torch.backends.cudnn.deterministic
+    assert not torch.backends.cudnn.benchmark
     threads = torch.get_num_threads()
     assert threads >= 1
     torch.set_num_threads(1)

@@ -138,7 +138,9 @@ class Node:
                     break
             else:
                 packed.append(self._pack_other(value, outputs, tensors_out))
-        self._saved = tuple(map(saved.packed, packed) if saved.pack_hooks else packed)
+        if saved.pack_hooks:
+            packed = [saved.packed(entry, tensors_in, tensors_out) for entry in packed]
+        self._saved = tuple(packed)
 
     def _pack_other(self, value: Any, outputs: Sequence, tensors_out: Sequence) -> Any:
         """What is saved but no input: an output, a number, or a constant."""

@@ -9,7 +9,7 @@ from minitorch_bn.autograd.grad_mode import Mode, thread
 from minitorch_bn.autograd.variable import Variable, wrap
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
 pack_hooks: list[tuple[Mode, saved_tensors_hooks]] = []  # those that are open, of all threads
 
@@ -68,15 +68,17 @@ class Packed(tuple):
         return tensor
 
 
-def packed(entry: Any) -> Any:
-    """What a node is about to keep, as the innermost open hook of this thread wants it kept."""
+def packed(entry: Any, inputs: Sequence, outputs: Sequence) -> Any:
+    """What a node is about to keep, as the innermost open hook of this thread, who sees the tensor, wants it."""
     mode = thread.mode
     own = [hooks for of, hooks in pack_hooks if of is mode]
     if type(entry) is not tuple or not own:
         return entry
+    data, *_, place = entry
+    tensor = wrap(data) if place is None else inputs[place] if place >= 0 else outputs[~place]
     before, mode.grad = mode.grad, False
     try:
-        return Packed((own[-1].pack_hook(wrap(entry[0])), own[-1].unpack_hook, entry[-1]))
+        return Packed((own[-1].pack_hook(tensor), own[-1].unpack_hook, place))
     finally:
         mode.grad = before
 
