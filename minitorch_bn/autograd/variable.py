@@ -88,6 +88,13 @@ def wrap(data: np.ndarray) -> Any:
     return tensor
 
 
+def share(data: np.ndarray, owner: Any) -> Any:
+    """A tensor around an array that stands for ``owner``: a change of that in place is a change of this one."""
+    tensor = wrap(data)
+    tensor._version_counter = owner._version_counter
+    return tensor
+
+
 def wrap_output(data: np.ndarray, node: Node, output_nr: int, version_counter: list[int]) -> Any:
     """A tensor that is output ``output_nr`` of ``node``."""
     tensor = wrap(data)

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from minitorch_bn.autograd.node import Operator
-from minitorch_bn.autograd.variable import Variable, wrap
+from minitorch_bn.autograd.variable import Variable, share, wrap
 from minitorch_bn.ops._common import (
     canonical_dim,
     fill_value,
@@ -424,11 +424,14 @@ def getitem(input: Any, index: Any) -> Any:
         return (Slice if isinstance(index, slice) else _basic_operator(basic)).apply(input, basic)
     viewed = _basic(input, basic)
     _check_arrays(arrays, viewed._data.shape)
-    return Index.apply(viewed, *_as_tensors(arrays))
+    return Index.apply(viewed, *_as_tensors(arrays, index))
 
 
-def _as_tensors(arrays: tuple) -> tuple:
-    return tuple(wrap(i) if isinstance(i, np.ndarray) else i for i in arrays)
+def _as_tensors(arrays: tuple, index: Any) -> tuple:
+    """Index arrays as tensors; backward notices a change of those that are the user's."""
+    items = index if isinstance(index, (tuple, list)) else (index,)
+    owners = {id(item._data): item for item in items if isinstance(item, Variable)}
+    return tuple(share(i, owners.get(id(i), wrap(i))) if isinstance(i, np.ndarray) else i for i in arrays)
 
 
 def setitem(input: Any, index: Any, value: Any) -> None:
@@ -454,7 +457,7 @@ def setitem(input: Any, index: Any, value: Any) -> None:
     value = value.to(input.dtype)
     if value._data.ndim > len(places):
         value = value.reshape(value._data.shape[value._data.ndim - len(places) :])
-    IndexPut.apply_(target, value, *_as_tensors(arrays), False)
+    IndexPut.apply_(target, value, *_as_tensors(arrays, index), False)
 
 
 def _value_like(input: Any, value: Any) -> Any:
@@ -518,7 +521,7 @@ def index_put_arguments(input: Any, indices: Any, values: Any, accumulate: bool)
     _check_arrays(arrays, input._data.shape)
     _check_same_dtype(input, values, ())
     _check_assignable(values._data.shape, np.empty(input._data.shape, bool)[arrays].shape)
-    return (values, *map(wrap, arrays), accumulate)
+    return (values, *map(share, arrays, indices), accumulate)
 
 
 def select(input: Any, dim: int, index: int) -> Any:
@@ -706,7 +709,7 @@ def index_select(input: Any, dim: int, index: Any) -> Any:
         raise IndexError("index out of range in self")
     if not input._data.ndim:
         return IndexSelect.apply(input, wrap(np.ones((), bool))).reshape(())
-    return IndexSelect.apply(input, *(slice(None),) * d, wrap(data))
+    return IndexSelect.apply(input, *(slice(None),) * d, share(data, index))
 
 
 def masked_select(input: Any, mask: Any) -> Any:

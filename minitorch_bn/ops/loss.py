@@ -18,7 +18,7 @@ import numpy as np
 
 from minitorch_bn.autograd.grad_mode import thread
 from minitorch_bn.autograd.node import Operator
-from minitorch_bn.autograd.variable import Variable, wrap
+from minitorch_bn.autograd.variable import Variable, share, wrap
 from minitorch_bn.kernels import elementwise as pairs
 from minitorch_bn.kernels import loss as kernels
 from minitorch_bn.ops._common import promoted, require_tensor
@@ -524,7 +524,7 @@ def cross_entropy(
         loss = SmoothedCrossEntropy.apply(batched, wrap(q), 1 / divisor if mean and divisor else 1, not each)
     else:
         operator = _by_layout(x.ndim, each, CrossEntropy, CrossEntropy2d, CrossEntropyNd)
-        loss = operator.apply(batched, wrap(indices), r, not each)
+        loss = operator.apply(batched, share(indices, target), r, not each)
     return loss + float("nan") if mean and not divisor else loss  # a mean of nothing; its gradient is 0, as in PyTorch
 
 
@@ -605,7 +605,7 @@ def nll_loss(
     t = t if x.ndim > 1 else t.reshape(1)
     indices, r, _, divisor = _sample_weights(t, classes, w, ignore_index, mean, x.dtype)
     operator = _by_layout(x.ndim, each, NllLoss, NllLoss2d, NllLossNd)
-    loss = operator.apply(batched, wrap(indices), r, not each)
+    loss = operator.apply(batched, share(indices, target), r, not each)
     return loss + float("nan") if mean and not divisor else loss
 
 

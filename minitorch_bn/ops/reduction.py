@@ -304,11 +304,11 @@ class MaxDim(Operator, name="MaxBackward0"):
 
     def forward(ctx, a, find, dim, keepdim):
         indices = find(a, dim)  # keeps the dimension
-        ctx.save_for_backward(indices)
         ctx.dim, ctx.keepdim, ctx.size = dim, keepdim, a.shape
         values = np.take_along_axis(a, indices, dim) if a.ndim else a.copy()
         if not keepdim and a.ndim:
-            return values.squeeze(dim), indices.squeeze(dim)
+            values, indices = values.squeeze(dim), indices.squeeze(dim)
+        ctx.save_for_backward(indices)  # as they are given out: backward notices a change
         return values, indices
 
     def backward(ctx, g, _):
@@ -316,7 +316,7 @@ class MaxDim(Operator, name="MaxBackward0"):
         if not ctx.size:
             return g
         if not ctx.keepdim:
-            g = g.unsqueeze(ctx.dim)
+            g, indices = g.unsqueeze(ctx.dim), indices.unsqueeze(ctx.dim)
         return g.new_zeros(ctx.size).scatter_add(ctx.dim, indices, g)
 
 

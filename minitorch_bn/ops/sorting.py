@@ -30,18 +30,18 @@ class Sort(Operator):
 
     def forward(ctx, a, find, dim, keepdim):
         order = find(a, dim) if a.ndim else np.zeros((), np.int64)
-        ctx.save_for_backward(order)
+        values = np.take_along_axis(a, order, dim) if a.ndim else a.copy()
         ctx.shape, ctx.dim = a.shape, dim
         ctx.squeezed = bool(a.ndim) and not keepdim
-        if not a.ndim:
-            return a.copy(), order
-        values = np.take_along_axis(a, order, dim)
-        return (values.squeeze(dim), order.squeeze(dim)) if ctx.squeezed else (values, order)
+        if ctx.squeezed:
+            values, order = values.squeeze(dim), order.squeeze(dim)
+        ctx.save_for_backward(order)  # as it is given out: backward notices a change
+        return values, order
 
     def backward(ctx, g, _):
         (order,) = ctx.saved_tensors
         if ctx.squeezed:
-            g = g.unsqueeze(ctx.dim)
+            g, order = g.unsqueeze(ctx.dim), order.unsqueeze(ctx.dim)
         return ctx.put_back(g.new_zeros(ctx.shape), order, g)
 
     def put_back(ctx, zeros, order, g):

@@ -170,6 +170,26 @@ y.grad_fn.register_hook(lambda grads, g: r.append(len(grads))); y.sum().backward
 x = torch.ones(2, 3).t().requires_grad_(); v = x[0]; v.mul_(2); r = v""",
     "a leaf is protected before memory is": """
 x = torch.ones(3, 3, requires_grad=True); x.t().add_(x.detach())""",
+    "indices and targets that were saved may not change": """
+x, r = torch.arange(16.0).reshape(4, 4).requires_grad_(), []
+def noticed(function, index, change=lambda i: i.fill_(0)):
+    y = function(index); change(index if torch.is_tensor(index) else y[1])
+    try:
+        (y if torch.is_tensor(y) else y[0]).sum().backward(); r.append("no")
+    except RuntimeError as error:
+        r.append(str(error)[:90])
+i, m = torch.tensor([0, 1, 2, 3]), x.detach() > 5
+F = torch.nn.functional
+for f in (
+    lambda i: x[i], lambda i: x[:, i], lambda i: x[i, i], lambda i: x.index_select(0, i),
+    lambda i: F.cross_entropy(x, i), lambda i: F.nll_loss(x, i, ignore_index=1, reduction="sum"),
+    lambda i: x.index_put((i,), x * 2),
+):
+    noticed(f, i.clone())
+noticed(lambda m: x[m], m.clone(), lambda m: m.logical_not_())
+for f in (lambda _: x.max(0), lambda _: x.min(1, keepdim=True), lambda _: x.median(0), lambda _: x.kthvalue(2)):
+    noticed(f, None)
+z = x.clone(); j = i.clone(); z[j] = 0.0; noticed(lambda j: z, j)""",
     "None in a Sequential": """
 nn = torch.nn; nn.Sequential(nn.BatchNorm1d(2), None, nn.ReLU())(torch.ones(3, 2))""",
     "metadata of a node is the user's": "x = torch.ones(2, requires_grad=True); r = (x * 2).grad_fn.metadata == {}",
