@@ -12,6 +12,7 @@ import numpy as np
 
 from minitorch_bn.autograd.grad_mode import thread
 from minitorch_bn.autograd.variable import Variable
+from minitorch_bn.ops._common import require_constants
 
 
 def is_plain(input: Any, running_mean: Any, running_var: Any, weight: Any, bias: Any, eps: float) -> bool:
@@ -58,12 +59,7 @@ def check_batch_norm(
                 f"{name} must be defined in evaluation mode\n"
                 "Evaluation normalises with the running estimates: pass both, or training=True to use the batch's own."
             )
-    for name, value in sizes[:2]:
-        if value is not None and value.requires_grad:
-            raise RuntimeError(
-                f"The function 'native_batch_norm' is not differentiable with respect to argument '{name}'. This input "
-                "cannot have requires_grad True."
-            )
+    require_constants("native_batch_norm", running_mean=running_mean, running_var=running_var)
     if (running_mean is None) != (running_var is None):
         raise ValueError("running_mean and running_var must either both be None or neither be None")
     _check_dtypes(x, running_mean, running_var, weight, bias)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from minitorch_bn import dtypes
+from minitorch_bn.autograd.grad_mode import thread
 from minitorch_bn.autograd.variable import Variable, wrap
 
 if TYPE_CHECKING:
@@ -211,6 +212,16 @@ def require_tensors(function: str, **arguments: Any) -> None:
     """TypeError, worded as PyTorch's, for the first argument that is no tensor."""
     for position, (argument, value) in enumerate(arguments.items(), 1):
         require_tensor(function, value, argument, position)
+
+
+def require_constants(function: str, **arguments: Any) -> None:
+    """RuntimeError for an argument that has no gradient, where one would be asked for."""
+    for name, value in arguments.items():
+        if value is not None and value.requires_grad and thread.mode.grad:
+            raise RuntimeError(
+                f"The function '{function}' is not differentiable with respect to argument '{name}'. This input cannot "
+                f"have requires_grad True.\nPass {name}.detach(), or compute under no_grad()."
+            )
 
 
 def invalid_arguments(function: str, *values: Any, expected: str, **named: Any) -> TypeError:

@@ -9,7 +9,7 @@ import numpy as np
 
 from minitorch_bn.autograd.variable import Variable
 from minitorch_bn.dtypes import from_numpy_dtype
-from minitorch_bn.ops._common import not_implemented, require_tensor, type_name
+from minitorch_bn.ops._common import not_implemented, require_constants, require_tensor, type_name
 
 
 def check_instance_norm(
@@ -48,12 +48,7 @@ def check_instance_norm(
     for name in ("running_mean", "running_var", "weight", "bias"):
         if tensors[name][0] is not None:
             _check_repeatable(name, tensors[name][0]._data, x.shape)
-    for name, (value, _) in statistics.items():
-        if value is not None and value.requires_grad:
-            raise RuntimeError(
-                f"The function 'native_batch_norm' is not differentiable with respect to argument '{name}'. This input "
-                "cannot have requires_grad True."
-            )
+    require_constants("native_batch_norm", running_mean=running_mean, running_var=running_var)
     if (running_mean is None) != (running_var is None):
         raise ValueError("running_mean and running_var must either both be None or neither be None")
     _check_dtypes("batch_norm", x, weight, bias)

@@ -21,7 +21,7 @@ from minitorch_bn.autograd.node import Operator
 from minitorch_bn.autograd.variable import Variable, share, wrap
 from minitorch_bn.kernels import elementwise as pairs
 from minitorch_bn.kernels import loss as kernels
-from minitorch_bn.ops._common import promoted, require_tensor
+from minitorch_bn.ops._common import promoted, require_constants, require_tensor
 from minitorch_bn.size import Size, broadcast_shapes
 
 # -- cross entropy -------------------------------------------------------------------------------------------------
@@ -517,6 +517,7 @@ def cross_entropy(
     classes, mean = batched._data.shape[1], reduction == "mean"
     each = reduction == "none" and x.ndim > 1  # one loss is its own sum
     w = _classes(weight, input, classes, x.ndim <= 2)
+    require_constants(f"nll_loss{'2d' if x.ndim > 2 else ''}_forward", weight=weight)
     t = t if x.ndim > 1 else t.reshape(1)
     indices, r, valid, divisor = _sample_weights(t, classes, w, ignore_index, mean, x.dtype)
     if label_smoothing:
@@ -562,14 +563,14 @@ def _cross_entropy_of_probabilities(
         raise IndexError("Dimension out of range (expected to be in range of [-1, 0], but got 1)")
     _require_floating("log_softmax_lastdim_kernel_impl", input)
     classes = shape[1] if len(shape) > 1 else shape[0]
-    w = _classes(weight, input, classes, True, "cross_entropy: ")
+    _classes(weight, input, classes, True, "cross_entropy: ")
     input, target = promoted(input, target)
     if len(shape) == 1:
         input, target = input.unsqueeze(0), target.unsqueeze(0)  # (C,) -> (1, C)
     if smoothing:
         target = target * (1 - smoothing) + smoothing / classes
-    if w is not None:
-        target = target * wrap(w.reshape((-1,) + (1,) * (input._data.ndim - 2)))  # (C,) -> (C, 1, ...)
+    if weight is not None:
+        target = target * weight.reshape((-1,) + (1,) * (input._data.ndim - 2))  # (C,) -> (C, 1, ...)
     samples = input._data.size // classes if classes else 0
     scale = 1.0 if reduction != "mean" else 1 / samples if samples else float("nan")
     operator = SoftCrossEntropy if reduction == "mean" else UnaveragedSoftCrossEntropy
@@ -602,6 +603,7 @@ def nll_loss(
     classes = batched._data.shape[1]
     mean, each = reduction == "mean", reduction == "none" and x.ndim > 1  # one loss is its own sum
     w = _classes(weight, input, classes, x.ndim <= 2)
+    require_constants(f"nll_loss{'2d' if x.ndim > 2 else ''}_forward", weight=weight)
     t = t if x.ndim > 1 else t.reshape(1)
     indices, r, _, divisor = _sample_weights(t, classes, w, ignore_index, mean, x.dtype)
     operator = _by_layout(x.ndim, each, NllLoss, NllLoss2d, NllLossNd)
@@ -763,6 +765,7 @@ def binary_cross_entropy(
     for name, tensor in (("input", input), ("target", target)):
         if not ((tensor._data >= 0) & (tensor._data <= 1)).all():
             raise RuntimeError(f"all elements of {name} should be between 0 and 1")
+    require_constants("binary_cross_entropy", weight=weight)
     return BinaryCrossEntropy.apply(input, target, weight, reduction)
 
 
@@ -811,6 +814,7 @@ def binary_cross_entropy_with_logits(
         _check_result_shape(shape, broadcast_shapes(shape, weight._data.shape))
     if input._data.dtype != target._data.dtype:
         input, target = promoted(input, target)
+    require_constants("binary_cross_entropy_with_logits", weight=weight, pos_weight=pos_weight)
     return BinaryCrossEntropyWithLogits.apply(input, target, weight, pos_weight, reduction)
 
 

@@ -278,3 +278,36 @@ def test_means_of_nothing_are_nan_without_a_warning():
         for function in (F.mse_loss, F.l1_loss, F.smooth_l1_loss, F.huber_loss):
             assert torch.isnan(function(torch.ones(0), torch.ones(0)))
         assert torch.isnan(F.cross_entropy(torch.ones(0, 3), torch.ones(0).long()))
+
+
+@pytest.mark.parametrize(
+    "function, argument, loss",
+    [
+        ("nll_loss_forward", "weight", lambda x, t, q, w: F.cross_entropy(x, t, weight=w)),
+        ("nll_loss_forward", "weight", lambda x, t, q, w: F.cross_entropy(x, t, weight=w, label_smoothing=0.1)),
+        ("nll_loss_forward", "weight", lambda x, t, q, w: F.nll_loss(x, t, weight=w)),
+        ("nll_loss2d_forward", "weight", lambda x, t, q, w: F.cross_entropy(x[..., None], t[:, None], weight=w)),
+        ("binary_cross_entropy", "weight", lambda x, t, q, w: F.binary_cross_entropy(q, q, weight=w)),
+        (
+            "binary_cross_entropy_with_logits",
+            "pos_weight",
+            lambda x, t, q, w: F.binary_cross_entropy_with_logits(x, q, pos_weight=w),
+        ),
+    ],
+)
+def test_weights_whose_gradient_nobody_computes_are_refused(function, argument, loss):
+    x, t = torch.randn(2, 3), torch.tensor([0, 2])
+    q, w = torch.softmax(x, 1), torch.rand(3).requires_grad_()
+    text = f"The function '{function}' is not differentiable with respect to argument '{argument}'"
+    with pytest.raises(RuntimeError, match=text):
+        loss(x, t, q, w)
+    with torch.no_grad():
+        expected = loss(x, t, q, w)
+    assert loss(x, t, q, w.detach()) == expected
+
+
+def test_the_weight_of_probable_classes_has_a_gradient():
+    x, q = torch.randn(2, 3, dtype=torch.float64), torch.rand(2, 3, dtype=torch.float64)
+    w = torch.rand(3, dtype=torch.float64).requires_grad_()
+    F.cross_entropy(x, q, weight=w, reduction="sum").backward()
+    torch.testing.assert_close(w.grad, -(q * x.log_softmax(1)).sum(0))
