@@ -248,7 +248,7 @@ def hardtanh(a, low, high):
 
 @fused
 def hardtanh_backward(g, a, low, high):
-    return 0.0 if (a <= low) | (a >= high) else g
+    return g if low < a < high else 0.0
 
 
 @fused
@@ -258,7 +258,7 @@ def hardsigmoid(a):
 
 @fused
 def hardsigmoid_backward(g, a):
-    return g / 6 if -3 < a < 3 else 0.0
+    return hardtanh_backward(g / 6, a, -3.0, 3.0)
 
 
 @fused
@@ -283,7 +283,7 @@ def softshrink(a, lambd):
 
 @fused
 def shrink_backward(g, a, lambd):
-    return 0.0 if -lambd <= a <= lambd else g
+    return g if a < -lambd or a > lambd else 0.0
 
 
 @fused

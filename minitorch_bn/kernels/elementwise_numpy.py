@@ -272,8 +272,8 @@ hardtanh = clamp
 
 @elementwise
 def hardtanh_backward(g: np.ndarray, a: np.ndarray, low: float, high: float) -> np.ndarray:
-    """0 where a <= low or a >= high, else g"""
-    return zeroed(g, (a <= low) | (a >= high))
+    """g where low < a < high, else 0"""
+    return zeroed(g, ~((a > low) & (a < high)))
 
 
 @elementwise
@@ -315,8 +315,8 @@ def softshrink(a: np.ndarray, lambd: float) -> np.ndarray:
 
 @elementwise
 def shrink_backward(g: np.ndarray, a: np.ndarray, lambd: float) -> np.ndarray:
-    """0 where |a| <= lambd, else g"""
-    return zeroed(g, (a >= -lambd) & (a <= lambd))
+    """g where |a| > lambd, else 0"""
+    return zeroed(g, ~((a < -lambd) | (a > lambd)))
 
 
 @elementwise
