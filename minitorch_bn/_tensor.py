@@ -18,7 +18,7 @@ from minitorch_bn._scope import METHODS, AbsentMethod
 from minitorch_bn._tensor_str import tensor_str
 from minitorch_bn.autograd import engine, hooks, inference, views
 from minitorch_bn.autograd.grad_mode import thread
-from minitorch_bn.autograd.variable import Variable, set_tensor_class, wrap
+from minitorch_bn.autograd.variable import Variable, set_tensor_class, share, wrap
 from minitorch_bn.ops import (
     activation,
     arithmetic,
@@ -307,9 +307,7 @@ class Tensor(Variable):
 
     def detach(self) -> Tensor:
         """The same memory without history; in-place changes are noticed by graphs that saved this tensor."""
-        result = wrap(self._data.view())
-        result._version_counter = self._version_counter
-        return result
+        return share(self._data.view(), self)
 
     def detach_(self) -> Tensor:
         """Cuts this tensor off from its history."""

@@ -19,7 +19,7 @@ from minitorch_bn.autograd.grad_mode import thread
 from minitorch_bn.autograd.holders import has_its_own_array
 from minitorch_bn.autograd.hooks import add_hook, call_post_accumulate_hooks
 from minitorch_bn.autograd.inference import check_saving, mark
-from minitorch_bn.autograd.variable import Variable, wrap, wrap_output
+from minitorch_bn.autograd.variable import Variable, share, wrap, wrap_output
 from minitorch_bn.size import broadcast_shapes
 
 if TYPE_CHECKING:
@@ -421,8 +421,6 @@ class Operator(Node):
         np.copyto(target._data, out, casting="unsafe")
         target._version_counter[0] += 1
         if recorded:
-            after = wrap(target._data)
-            after._version_counter = target._version_counter
-            ctx._record(args, arrays, (out,), (after,))
+            ctx._record(args, arrays, (out,), (share(target._data, target),))
             views.rebase(target, ctx)
         return target

@@ -22,6 +22,7 @@ from minitorch_bn.kernels.tiles import instructions
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from types import CodeType
     from typing import Any
 
 
@@ -139,9 +140,16 @@ def elementwise(formula: Callable[..., Any], template: Callable[..., None], allo
     formula = getattr(formula, "py_func", formula)  # if it is compiled already
     names = tuple([formula.__name__ if name == "formula" else name for name in template.__code__.co_names])
     code = template.__code__.replace(co_names=names, co_filename=formula.__code__.co_filename)
-    loops = FunctionType(code, formula.__globals__, f"{template.__name__}_{formula.__name__}")
-    loops.__qualname__, loops.__module__ = loops.__name__, formula.__module__
-    return Loops(loops, allowed)
+    return Loops(
+        named(f"{template.__name__}_{formula.__name__}", code, formula.__globals__, formula.__module__), allowed
+    )
+
+
+def named(name: str, code: CodeType, names: dict[str, Any], module: str) -> FunctionType:
+    """A function under a name by which numba's cache knows it."""
+    function = FunctionType(code, names, name)
+    function.__qualname__, function.__module__ = name, module
+    return function
 
 
 @functools.cache
@@ -159,9 +167,7 @@ def _with_version(function: Any) -> FunctionType:
     numba's cache notices only when the loop's own file changes.
     """
     name = f"{function.__name__}_{_version(function.__module__):x}"
-    versioned = FunctionType(function.__code__, function.__globals__, name)
-    versioned.__qualname__, versioned.__module__ = name, function.__module__
-    return versioned
+    return named(name, function.__code__, function.__globals__, function.__module__)
 
 
 @functools.cache

@@ -20,14 +20,13 @@ from __future__ import annotations
 import os
 from functools import cache
 from pathlib import Path
-from types import FunctionType
 from typing import TYPE_CHECKING, Any
 from zlib import crc32
 
 import numpy as np
 
 from minitorch_bn.kernels import threads
-from minitorch_bn.kernels._compiled import inner, prepare, primitive
+from minitorch_bn.kernels._compiled import inner, named, prepare, primitive
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -237,8 +236,7 @@ def compile_share(loop: Any) -> Callable[..., int]:
 
     prepare(globals())
     code = _share.__code__.replace(co_filename=loop.py_func.__code__.co_filename)
-    share = FunctionType(code, {**globals(), "kernel": loop}, f"share{loop.__name__}_{_version():x}")
-    share.__qualname__, share.__module__ = share.__name__, loop.__module__
+    share = named(f"share{loop.__name__}_{_version():x}", code, {**globals(), "kernel": loop}, loop.__module__)
     return numba.njit(nogil=True, cache=True)(share)
 
 

@@ -28,8 +28,12 @@ def check_instance_norm(
     x = input._data
     if use_input_stats:
         _check_spatial_size(x.shape)
-    statistics = {"running_mean": (running_mean, 4), "running_var": (running_var, 5)}
-    tensors = {"weight": (weight, 2), "bias": (bias, 3), **statistics}
+    tensors = {
+        "weight": (weight, 2),
+        "bias": (bias, 3),
+        "running_mean": (running_mean, 4),
+        "running_var": (running_var, 5),
+    }
     for name, (value, position) in tensors.items():
         if value is not None:
             require_tensor("instance_norm", value, name, position)

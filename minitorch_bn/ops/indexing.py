@@ -431,7 +431,13 @@ def _as_tensors(arrays: tuple, index: Any) -> tuple:
     """Index arrays as tensors; backward notices a change of those that are the user's."""
     items = index if isinstance(index, (tuple, list)) else (index,)
     owners = {id(item._data): item for item in items if isinstance(item, Variable)}
-    return tuple(share(i, owners.get(id(i), wrap(i))) if isinstance(i, np.ndarray) else i for i in arrays)
+
+    def as_tensor(i: Any) -> Any:
+        if not isinstance(i, np.ndarray):
+            return i
+        return share(i, owners[id(i)]) if id(i) in owners else wrap(i)
+
+    return tuple(map(as_tensor, arrays))
 
 
 def setitem(input: Any, index: Any, value: Any) -> None:

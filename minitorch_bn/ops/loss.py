@@ -419,6 +419,14 @@ def _classes(weight: Any, input: Any, classes: int, flat: bool, prefix: str = ""
     return w
 
 
+def _constants_of_classes(weight: Any, input: Any, classes: int) -> np.ndarray | None:
+    """The class weights of a loss that gives them no gradient."""
+    flat = input._data.ndim <= 2
+    w = _classes(weight, input, classes, flat)
+    require_constants("nll_loss_forward" if flat else "nll_loss2d_forward", weight=weight)
+    return w
+
+
 def _check_target(input: Any, target: Any) -> None:
     """The shapes and dtype of class indices, in the order in which PyTorch complains."""
     x, t = input._data, target._data
@@ -516,8 +524,7 @@ def cross_entropy(
     batched = input if x.ndim > 1 else input.unsqueeze(0)  # (C,) -> (1, C)
     classes, mean = batched._data.shape[1], reduction == "mean"
     each = reduction == "none" and x.ndim > 1  # one loss is its own sum
-    w = _classes(weight, input, classes, x.ndim <= 2)
-    require_constants(f"nll_loss{'2d' if x.ndim > 2 else ''}_forward", weight=weight)
+    w = _constants_of_classes(weight, input, classes)
     t = t if x.ndim > 1 else t.reshape(1)
     indices, r, valid, divisor = _sample_weights(t, classes, w, ignore_index, mean, x.dtype)
     if label_smoothing:
@@ -602,8 +609,7 @@ def nll_loss(
     batched = input if x.ndim > 1 else input.unsqueeze(0)  # (C,) -> (1, C)
     classes = batched._data.shape[1]
     mean, each = reduction == "mean", reduction == "none" and x.ndim > 1  # one loss is its own sum
-    w = _classes(weight, input, classes, x.ndim <= 2)
-    require_constants(f"nll_loss{'2d' if x.ndim > 2 else ''}_forward", weight=weight)
+    w = _constants_of_classes(weight, input, classes)
     t = t if x.ndim > 1 else t.reshape(1)
     indices, r, _, divisor = _sample_weights(t, classes, w, ignore_index, mean, x.dtype)
     operator = _by_layout(x.ndim, each, NllLoss, NllLoss2d, NllLossNd)

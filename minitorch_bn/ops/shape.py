@@ -8,7 +8,7 @@ import numpy as np
 
 from minitorch_bn._layout import contiguous_format, preserve_format
 from minitorch_bn.autograd.node import Operator
-from minitorch_bn.autograd.variable import Variable, wrap
+from minitorch_bn.autograd.variable import Variable, share
 from minitorch_bn.ops._common import (
     canonical_dim,
     canonical_dims,
@@ -341,9 +341,7 @@ def _as_bits(input: Any, dtype: Any) -> Any:
             f"self.stride(-1) must be 1 to view {input.dtype.legacy_name} as {dtype.legacy_name} (different element "
             f"sizes), but got {a.strides[-1] // a.itemsize}"
         )
-    result = wrap(a.view(dtype.numpy))
-    result._version_counter = input._version_counter
-    return result
+    return share(a.view(dtype.numpy), input)
 
 
 def reshape(input: Any, *sizes: Any, shape: Any = None) -> Any:
